@@ -1,0 +1,267 @@
+package org.sparkssm.kernel;
+
+import java.util.function.Supplier;
+
+/**
+ * Every numeric operation a model is made of, on one device. Layers call these and nothing else, so
+ * that one layer runs on the reference, host and CUDA kernels alike.
+ *
+ * <p>Conventions
+ *
+ * <ul>
+ *   <li>Symbols are those of the project: B sequences, D width, N state, W control channels, T rows
+ *       of a packed batch (see {@link Segments}). A tensor argument's shape is given in brackets; a
+ *       row stride is allowed where not said otherwise.
+ *   <li>Outputs are overwritten and must not overlap inputs unless said otherwise. Gradients of
+ *       parameters ({@code dWeight}, {@code dBias}, {@code dA}, ...) are <em>added to</em>;
+ *       gradients of activations are overwritten.
+ *   <li>"nullable" arguments may be null: an absent input is zero (an absent gate: no gate), an
+ *       absent output is not computed.
+ *   <li>The same call on the same numbers gives the same bits, on any thread.
+ *   <li>An instance belongs to one thread at a time. Wrong shapes throw {@link
+ *       IllegalArgumentException}.
+ * </ul>
+ */
+public interface Kernels extends AutoCloseable {
+
+  /**
+   * What runs here, for logs and fingerprints: for example {@code host x86-64-v4, OpenBLAS
+   * SkylakeX}.
+   */
+  String description();
+
+  // ---------------------------------------------------------------- memory
+
+  /**
+   * A dense tensor of zeros; it lives until the innermost open {@link #scope} ends, or else until
+   * these kernels close.
+   */
+  Tensor zeros(int rows, int columns);
+
+  /** Like {@link #zeros} but with undefined content. */
+  Tensor allocate(int rows, int columns);
+
+  /**
+   * Runs {@code work} and then releases every tensor that was made in it. Scopes nest. The result
+   * must not be, or hold, a tensor made inside.
+   */
+  <R> R scope(Supplier<R> work);
+
+  /**
+   * Copies {@code source}, dense and row-major, into the tensor, rounding if it is of single
+   * precision.
+   */
+  void write(Tensor target, double[] source);
+
+  /** Copies {@code source[offset ...]}, dense and row-major, into the tensor. */
+  void write(Tensor target, float[] source, int offset);
+
+  /** The content, dense and row-major. */
+  double[] toDoubles(Tensor source);
+
+  /** Copies the content, dense and row-major, to {@code target[offset ...]}. */
+  void read(Tensor source, float[] target, int offset);
+
+  @Override
+  void close();
+
+  // ---------------------------------------------------------------- dense algebra and element-wise
+  // operations
+
+  /** {@code c = alpha op(a) op(b) + beta c} with {@code op} the transpose where asked for. */
+  void gemm(
+      boolean transposeA,
+      boolean transposeB,
+      double alpha,
+      Tensor a,
+      Tensor b,
+      double beta,
+      Tensor c);
+
+  /** {@code target = source}. */
+  void copy(Tensor source, Tensor target);
+
+  /** {@code target = value} everywhere. */
+  void fill(Tensor target, double value);
+
+  /** {@code y = alpha x + y}; x and y of the same shape. */
+  void addScaled(double alpha, Tensor x, Tensor y);
+
+  /** {@code x[r, :] += bias}; bias [1, columns]. */
+  void addRow(Tensor bias, Tensor x);
+
+  /** {@code dBias += sum over rows of dy}; dBias [1, columns]. */
+  void sumRows(Tensor dy, Tensor dBias);
+
+  /** {@code y = activation(x)}; y may be x. */
+  void activationForward(Activation activation, Tensor x, Tensor y);
+
+  /** {@code dx = dy activation'(x)}; dx may be dy. */
+  void activationBackward(Activation activation, Tensor x, Tensor dy, Tensor dx);
+
+  /** Gated linear unit: {@code y = x[:, :D] sigmoid(x[:, D:])}; x [T, 2D], y [T, D]. */
+  void gluForward(Tensor x, Tensor y);
+
+  /** Backward of {@link #gluForward}; dx [T, 2D]. */
+  void gluBackward(Tensor x, Tensor dy, Tensor dx);
+
+  /** {@code y = -exp(x)}, the usual parametrization of a negative transition. */
+  void negativeExpForward(Tensor x, Tensor y);
+
+  /** {@code dx += dy y} for {@code y = -exp(x)}. */
+  void negativeExpBackward(Tensor y, Tensor dy, Tensor dx);
+
+  /**
+   * Inverted dropout: {@code x[r, c] = 0} with probability {@code rate}, else {@code x / (1 -
+   * rate)}; in place. Element (r, c) is decided by a hash of {@code (keys[r], c)} alone, so it does
+   * not depend on threads or on the batch's composition. The same call applied to a gradient is the
+   * backward.
+   *
+   * @param keys one per row, for example from seed, step, sequence id and position
+   */
+  void dropout(double rate, long[] keys, Tensor x);
+
+  // ---------------------------------------------------------------- norms
+
+  /**
+   * {@code y = x / sqrt(mean(x^2) + epsilon) gamma} over the columns.
+   *
+   * @param inverse [T, 1], out: {@code 1 / sqrt(...)} for the backward
+   */
+  void rmsNormForward(Tensor x, Tensor gamma, double epsilon, Tensor y, Tensor inverse);
+
+  void rmsNormBackward(Tensor x, Tensor gamma, Tensor inverse, Tensor dy, Tensor dx, Tensor dGamma);
+
+  /**
+   * {@code y = (x - mean) / sqrt(var + epsilon) gamma + beta} over the columns, biased variance.
+   *
+   * @param statistics [T, 2], out: mean and {@code 1 / sqrt(...)} for the backward
+   */
+  void layerNormForward(
+      Tensor x, Tensor gamma, Tensor beta, double epsilon, Tensor y, Tensor statistics);
+
+  void layerNormBackward(
+      Tensor x, Tensor gamma, Tensor statistics, Tensor dy, Tensor dx, Tensor dGamma, Tensor dBeta);
+
+  // ---------------------------------------------------------------- sequences
+
+  /**
+   * Differences along each sequence: {@code y_l = x_l - x_{l-1}}, and the sequence's first row is
+   * {@code x_0} minus its row of {@code before}, or 0 without one.
+   *
+   * @param before nullable, [B, C]
+   */
+  void differenceForward(Segments segments, Tensor x, Tensor before, Tensor y);
+
+  /** Backward of {@link #differenceForward} without {@code before}. */
+  void differenceBackward(Segments segments, Tensor dy, Tensor dx);
+
+  /**
+   * Depthwise causal convolution with optional SiLU: {@code p_{l,c} = bias_c + sum_j weight_{c,j}
+   * x_{l-w+1+j,c}} with zeros before each sequence's start, {@code y = silu(p)} or p.
+   *
+   * @param x [T, D]
+   * @param weight [D, w]; the last tap multiplies the current step
+   * @param bias nullable, [1, D]
+   * @param y [T, D]
+   */
+  void causalConvolutionForward(
+      Segments segments, Tensor x, Tensor weight, Tensor bias, boolean silu, Tensor y);
+
+  void causalConvolutionBackward(
+      Segments segments,
+      Tensor x,
+      Tensor weight,
+      Tensor bias,
+      boolean silu,
+      Tensor dy,
+      Tensor dx,
+      Tensor dWeight,
+      Tensor dBias);
+
+  /** {@code y[b, :]} = the last row of sequence b; zero for an empty one. y [B, D]. */
+  void lastRowForward(Segments segments, Tensor x, Tensor y);
+
+  void lastRowBackward(Segments segments, Tensor dy, Tensor dx);
+
+  /** {@code y[b, :]} = the mean of the rows of sequence b; zero for an empty one. y [B, D]. */
+  void meanRowForward(Segments segments, Tensor x, Tensor y);
+
+  void meanRowBackward(Segments segments, Tensor dy, Tensor dx);
+
+  /** {@code y[r, :] = table[tokens[r], :]}; table [vocabulary, D], y [T, D]. */
+  void embeddingForward(int[] tokens, Tensor table, Tensor y);
+
+  void embeddingBackward(int[] tokens, Tensor dy, Tensor dTable);
+
+  /** Runs the selective scan S6; see {@link SelectiveScan}. */
+  void selectiveScanForward(SelectiveScan scan);
+
+  /** Gradients of the selective scan; see {@link SelectiveScan.Gradients}. */
+  void selectiveScanBackward(SelectiveScan scan, SelectiveScan.Gradients gradients);
+
+  /** Runs a dense linear controlled differential equation; see {@link LinearCdeSolve}. */
+  void linearCdeForward(LinearCdeSolve solve);
+
+  /**
+   * Gradients of a dense linear controlled differential equation; see {@link
+   * LinearCdeSolve.Gradients}.
+   */
+  void linearCdeBackward(LinearCdeSolve solve, LinearCdeSolve.Gradients gradients);
+
+  // ---------------------------------------------------------------- losses and optimizer
+
+  /**
+   * Weighted sum of squared errors: {@code sum_r weight_r sum_c (prediction - target)^2}.
+   *
+   * @param prediction [R, C]
+   * @param target [R, C]
+   * @param weights one per row
+   * @param dPrediction nullable, [R, C], out: gradient of the sum
+   * @return the sum, accumulated in double precision in row order
+   */
+  double squaredError(Tensor prediction, Tensor target, float[] weights, Tensor dPrediction);
+
+  /**
+   * Weighted sum of {@code -log softmax(logits)[target]} over rows.
+   *
+   * @param logits [R, classes]
+   * @param targets one class per row; rows of weight 0 are not looked at
+   * @param weights one per row
+   * @param dLogits nullable, [R, classes], out: gradient of the sum
+   * @return the sum, accumulated in double precision in row order
+   */
+  double softmaxCrossEntropy(Tensor logits, int[] targets, float[] weights, Tensor dLogits);
+
+  /**
+   * One step of Adam (Kingma and Ba 2015), or of AdamW (Loshchilov and Hutter 2019) where {@code
+   * decoupled}.
+   *
+   * @param parameters [1, n], in and out
+   * @param gradient [1, n]
+   * @param m [1, n], first moment, in and out
+   * @param v [1, n], second moment, in and out
+   * @param step counted from 1
+   */
+  void adamStep(
+      AdamStep settings, long step, Tensor parameters, Tensor gradient, Tensor m, Tensor v);
+
+  /**
+   * Settings of an Adam step.
+   *
+   * @param decoupled true: AdamW; false: weight decay is added to the gradient
+   */
+  record AdamStep(
+      double learningRate,
+      double beta1,
+      double beta2,
+      double epsilon,
+      double weightDecay,
+      boolean decoupled) {}
+
+  /**
+   * The sum of squares, accumulated in double precision in row-major order; NaN or infinite if an
+   * element is.
+   */
+  double sumOfSquares(Tensor x);
+}
