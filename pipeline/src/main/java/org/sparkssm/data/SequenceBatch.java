@@ -20,6 +20,8 @@ import org.sparkssm.kernel.Segments;
  *     where {@code labelPerStep}
  * @param labelPerStep whether labels belong to steps
  */
+@SuppressWarnings(
+    "ArrayRecordComponent") // primitive arrays are the point; equals and hashCode look inside
 public record SequenceBatch(
     long[] ids,
     Segments segments,
