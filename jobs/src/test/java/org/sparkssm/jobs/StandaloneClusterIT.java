@@ -1,0 +1,91 @@
+package org.sparkssm.jobs;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.nio.file.Path;
+import java.util.Map;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The pipeline through a real spark-submit on a standalone master with two workers, against an embedded Spark. */
+class StandaloneClusterIT {
+  @TempDir private static Path folder;
+
+  private static Path sparkHome;
+  private static String master;
+
+  @BeforeAll
+  static void startCluster() {
+    String home = System.getenv("SPARK_HOME");
+    if (home == null) {
+      home =
+          Launcher.script(Map.of(), "deploy/standalone/get-spark.sh", Path.of("target", "spark").toString())
+              .orFail()
+              .out()
+              .strip();
+    }
+    sparkHome = Path.of(home).toAbsolutePath();
+    master =
+        Launcher.script(
+                Map.of("SPARK_HOME", sparkHome.toString()),
+                "deploy/standalone/start.sh",
+                folder.resolve("cluster").toString(),
+                "2",
+                "1",
+                "1g")
+            .orFail()
+            .out()
+            .strip();
+  }
+
+  @AfterAll
+  static void stopCluster() {
+    Launcher.script(Map.of(), "deploy/standalone/stop.sh", folder.resolve("cluster").toString()).orFail();
+  }
+
+  @Test
+  void twoWorkersGiveTheBitsOfOneCore() {
+    JsonNode[] cluster = pipeline("cluster-run", true);
+    JsonNode[] local = pipeline("local-run", false);
+
+    assertEquals(local[0].path("fingerprint").asText(), cluster[0].path("fingerprint").asText());
+    assertEquals(64, cluster[1].path("weightsSha256").asText().length());
+    assertEquals(local[1].path("weightsSha256").asText(), cluster[1].path("weightsSha256").asText());
+    double rmse = cluster[2].path("metrics").path("rmse").asDouble(Double.NaN);
+    assertTrue(rmse < 0.02, "validation RMSE " + rmse + ", the labels' deviation is about 0.15");
+    assertEquals(local[2].path("metrics"), cluster[2].path("metrics"));
+  }
+
+  /** Summaries of generate, train and evaluate. */
+  private static JsonNode[] pipeline(String name, boolean onCluster) {
+    String data = folder.resolve(name).resolve("data").toString();
+    String features = folder.resolve(name).resolve("features").toString();
+    String model = folder.resolve(name).resolve("model").toString();
+    JsonNode generated =
+        run(
+            onCluster, "generate", "--task", "area", "--count", "3000", "--length", "30", "--seed", "7", "--shards",
+            onCluster ? "5" : "2", "--output", data);
+    JsonNode computed =
+        run(
+            onCluster, "features", "--input", data, "--output", features, "--kind", "linear-cde", "--state", "64",
+            "--solver", "rk4", "--seed", "3");
+    assertEquals(3000, computed.path("rows").asLong());
+    JsonNode trained =
+        run(onCluster, "train", "--input", features, "--output", model, "--model", "linear-readout");
+    JsonNode evaluated =
+        run(onCluster, "evaluate", "--model", model, "--input", features, "--split", "validation");
+    return new JsonNode[] {generated, trained, evaluated};
+  }
+
+  private static JsonNode run(boolean onCluster, String... arguments) {
+    String[] all = new String[arguments.length + 2];
+    System.arraycopy(arguments, 0, all, 0, arguments.length);
+    all[arguments.length] = "--master";
+    all[arguments.length + 1] = onCluster ? master : "local[1]";
+    return (onCluster ? Launcher.submitted(sparkHome, all) : Launcher.embedded("1g", all)).orFail().summary();
+  }
+}
