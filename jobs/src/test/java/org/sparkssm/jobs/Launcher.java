@@ -53,13 +53,21 @@ final class Launcher {
   /** {@code jobs/bin/spark-ssm} on the embedded Spark, with a driver heap such as {@code 1g}. */
   static Result embedded(String memory, String... arguments) {
     return run(
-        Map.of("SPARK_DRIVER_MEMORY", memory), List.of("SPARK_HOME"), command("jobs/bin/spark-ssm", arguments));
+        Map.of("SPARK_DRIVER_MEMORY", memory),
+        List.of("SPARK_HOME"),
+        command("jobs/bin/spark-ssm", arguments));
   }
 
   /** {@code jobs/bin/spark-ssm} through the spark-submit of a Spark distribution. */
   static Result submitted(Path sparkHome, String... arguments) {
     return run(
-        Map.of("SPARK_HOME", sparkHome.toString(), "SPARK_DRIVER_MEMORY", "1g", "SPARK_LOCAL_IP", "127.0.0.1"),
+        Map.of(
+            "SPARK_HOME",
+            sparkHome.toString(),
+            "SPARK_DRIVER_MEMORY",
+            "1g",
+            "SPARK_LOCAL_IP",
+            "127.0.0.1"),
         List.of(),
         command("jobs/bin/spark-ssm", arguments));
   }
@@ -77,7 +85,8 @@ final class Launcher {
     return command;
   }
 
-  private static Result run(Map<String, String> environment, List<String> unset, List<String> command) {
+  private static Result run(
+      Map<String, String> environment, List<String> unset, List<String> command) {
     try {
       Path out = Files.createTempFile("spark-ssm", ".out");
       Path err = Files.createTempFile("spark-ssm", ".err");

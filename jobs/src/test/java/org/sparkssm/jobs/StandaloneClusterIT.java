@@ -11,7 +11,10 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The pipeline through a real spark-submit on a standalone master with two workers, against an embedded Spark. */
+/**
+ * The pipeline through a real spark-submit on a standalone master with two workers, against an
+ * embedded Spark.
+ */
 class StandaloneClusterIT {
   @TempDir private static Path folder;
 
@@ -23,7 +26,8 @@ class StandaloneClusterIT {
     String home = System.getenv("SPARK_HOME");
     if (home == null) {
       home =
-          Launcher.script(Map.of(), "deploy/standalone/get-spark.sh", Path.of("target", "spark").toString())
+          Launcher.script(
+                  Map.of(), "deploy/standalone/get-spark.sh", Path.of("target", "spark").toString())
               .orFail()
               .out()
               .strip();
@@ -44,7 +48,8 @@ class StandaloneClusterIT {
 
   @AfterAll
   static void stopCluster() {
-    Launcher.script(Map.of(), "deploy/standalone/stop.sh", folder.resolve("cluster").toString()).orFail();
+    Launcher.script(Map.of(), "deploy/standalone/stop.sh", folder.resolve("cluster").toString())
+        .orFail();
   }
 
   @Test
@@ -54,7 +59,8 @@ class StandaloneClusterIT {
 
     assertEquals(local[0].path("fingerprint").asText(), cluster[0].path("fingerprint").asText());
     assertEquals(64, cluster[1].path("weightsSha256").asText().length());
-    assertEquals(local[1].path("weightsSha256").asText(), cluster[1].path("weightsSha256").asText());
+    assertEquals(
+        local[1].path("weightsSha256").asText(), cluster[1].path("weightsSha256").asText());
     double rmse = cluster[2].path("metrics").path("rmse").asDouble(Double.NaN);
     assertTrue(rmse < 0.02, "validation RMSE " + rmse + ", the labels' deviation is about 0.15");
     assertEquals(local[2].path("metrics"), cluster[2].path("metrics"));
@@ -67,15 +73,47 @@ class StandaloneClusterIT {
     String model = folder.resolve(name).resolve("model").toString();
     JsonNode generated =
         run(
-            onCluster, "generate", "--task", "area", "--count", "3000", "--length", "30", "--seed", "7", "--shards",
-            onCluster ? "5" : "2", "--output", data);
+            onCluster,
+            "generate",
+            "--task",
+            "area",
+            "--count",
+            "3000",
+            "--length",
+            "30",
+            "--seed",
+            "7",
+            "--shards",
+            onCluster ? "5" : "2",
+            "--output",
+            data);
     JsonNode computed =
         run(
-            onCluster, "features", "--input", data, "--output", features, "--kind", "linear-cde", "--state", "64",
-            "--solver", "rk4", "--seed", "3");
+            onCluster,
+            "features",
+            "--input",
+            data,
+            "--output",
+            features,
+            "--kind",
+            "linear-cde",
+            "--state",
+            "64",
+            "--solver",
+            "rk4",
+            "--seed",
+            "3");
     assertEquals(3000, computed.path("rows").asLong());
     JsonNode trained =
-        run(onCluster, "train", "--input", features, "--output", model, "--model", "linear-readout");
+        run(
+            onCluster,
+            "train",
+            "--input",
+            features,
+            "--output",
+            model,
+            "--model",
+            "linear-readout");
     JsonNode evaluated =
         run(onCluster, "evaluate", "--model", model, "--input", features, "--split", "validation");
     return new JsonNode[] {generated, trained, evaluated};
@@ -86,6 +124,8 @@ class StandaloneClusterIT {
     System.arraycopy(arguments, 0, all, 0, arguments.length);
     all[arguments.length] = "--master";
     all[arguments.length + 1] = onCluster ? master : "local[1]";
-    return (onCluster ? Launcher.submitted(sparkHome, all) : Launcher.embedded("1g", all)).orFail().summary();
+    return (onCluster ? Launcher.submitted(sparkHome, all) : Launcher.embedded("1g", all))
+        .orFail()
+        .summary();
   }
 }
