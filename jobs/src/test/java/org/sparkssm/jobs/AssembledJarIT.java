@@ -69,7 +69,7 @@ class AssembledJarIT {
 
   /** The first three folders of an entry. */
   private static String packageOf(String entry) {
-    String[] parts = entry.split("/");
+    String[] parts = entry.split("/", -1);
     int depth = Math.min(3, parts.length - 1);
     return depth == 0 ? "(root) " + entry : String.join("/", List.of(parts).subList(0, depth));
   }

@@ -33,9 +33,9 @@ final class Launcher {
   record Result(int status, String out, String err) {
     /** The JSON summary: the last line of standard output. */
     JsonNode summary() {
-      String[] lines = out.strip().split("\n");
+      List<String> lines = out.strip().lines().toList();
       try {
-        return JSON.readTree(lines[lines.length - 1]);
+        return JSON.readTree(lines.get(lines.size() - 1));
       } catch (IOException e) {
         throw new UncheckedIOException("no JSON summary in: " + out + err, e);
       }
