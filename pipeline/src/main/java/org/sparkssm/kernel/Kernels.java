@@ -113,9 +113,9 @@ public interface Kernels extends AutoCloseable {
 
   /**
    * Inverted dropout: {@code x[r, c] = 0} with probability {@code rate}, else {@code x / (1 -
-   * rate)}; in place. Element (r, c) is decided by a hash of {@code (keys[r], c)} alone, so it does
-   * not depend on threads or on the batch's composition. The same call applied to a gradient is the
-   * backward.
+   * rate)}; in place. Element (r, c) is decided by a hash of {@code (keys[r], c)} alone ({@link
+   * DropoutHash}), so it does not depend on threads, devices or the batch's composition. The same
+   * call applied to a gradient is the backward.
    *
    * @param keys one per row, for example from seed, step, sequence id and position
    */

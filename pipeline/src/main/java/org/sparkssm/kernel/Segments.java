@@ -72,6 +72,11 @@ public final class Segments {
     return offsets[sequence + 1] - offsets[sequence];
   }
 
+  /** The offsets themselves, for kernels that only read them. */
+  int[] offsets() {
+    return offsets;
+  }
+
   /** The offsets, B + 1 of them; a copy. */
   public int[] toOffsets() {
     return offsets.clone();
