@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -16,7 +17,7 @@ import java.util.concurrent.TimeUnit;
 /** Runs commands as users do, in processes of their own. */
 final class Launcher {
   private static final ObjectMapper JSON = new ObjectMapper();
-  private static final int TIMEOUT_MINUTES = 10;
+  private static final int TIMEOUT_MINUTES = 20;
 
   /** The root of the project; tests run in its jobs folder. */
   static final Path ROOT = Path.of("").toAbsolutePath().getParent();
@@ -29,8 +30,9 @@ final class Launcher {
    * @param status exit code
    * @param out standard output
    * @param err standard error
+   * @param peakResidentBytes the most memory the process had resident, as the kernel counted it
    */
-  record Result(int status, String out, String err) {
+  record Result(int status, String out, String err, long peakResidentBytes) {
     /** The JSON summary: the last line of standard output. */
     JsonNode summary() {
       List<String> lines = out.strip().lines().toList();
@@ -96,15 +98,22 @@ final class Launcher {
         builder.environment().putAll(environment);
         builder.environment().keySet().removeAll(unset);
         Process process = builder.start();
-        if (!process.waitFor(TIMEOUT_MINUTES, TimeUnit.MINUTES)) {
-          process.descendants().forEach(ProcessHandle::destroyForcibly);
-          process.destroyForcibly();
-          throw new AssertionError(command + " did not end within " + TIMEOUT_MINUTES + " minutes");
+        long deadline = System.nanoTime() + TimeUnit.MINUTES.toNanos(TIMEOUT_MINUTES);
+        long peak = 0;
+        while (!process.waitFor(200, TimeUnit.MILLISECONDS)) {
+          peak = Math.max(peak, peakResidentBytes(process.pid()));
+          if (System.nanoTime() > deadline) {
+            process.descendants().forEach(ProcessHandle::destroyForcibly);
+            process.destroyForcibly();
+            throw new AssertionError(
+                command + " did not end within " + TIMEOUT_MINUTES + " minutes");
+          }
         }
         return new Result(
             process.exitValue(),
             Files.readString(out, StandardCharsets.UTF_8),
-            Files.readString(err, StandardCharsets.UTF_8));
+            Files.readString(err, StandardCharsets.UTF_8),
+            peak);
       } finally {
         Files.delete(out);
         Files.delete(err);
@@ -114,6 +123,21 @@ final class Launcher {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new IllegalStateException(e);
+    }
+  }
+
+  /** VmHWM of a process; the launcher script becomes the JVM by exec, so its id is the JVM's. */
+  private static long peakResidentBytes(long pid) throws IOException {
+    Path status = Path.of("/proc", Long.toString(pid), "status");
+    try {
+      return Files.readString(status)
+          .lines()
+          .filter(line -> line.startsWith("VmHWM:"))
+          .mapToLong(line -> 1024 * Long.parseLong(line.replaceAll("[^0-9]", "")))
+          .findFirst()
+          .orElse(0);
+    } catch (NoSuchFileException e) {
+      return 0; // ended meanwhile
     }
   }
 }
