@@ -1,0 +1,46 @@
+"""Facts of the machine a benchmark ran on, and the envelope every result file shares."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+
+
+def facts():
+    """Processor, cores and memory of this machine, and the versions of what was compared."""
+    model = ""
+    with open("/proc/cpuinfo") as cpuinfo:
+        lines = cpuinfo.read().splitlines()
+    for line in lines:
+        if line.startswith("model name"):
+            model = line.split(":", 1)[1].strip()
+            break
+    flags = next((line for line in lines if line.startswith("flags")), "")
+    with open("/proc/meminfo") as meminfo:
+        kib = int(meminfo.readline().split()[1])
+    java = subprocess.run(["java", "-version"], capture_output=True, text=True).stderr.splitlines()[0]
+    return {
+        "processor": model,
+        "cores": os.cpu_count(),
+        "avx512": "avx512f" in flags,
+        "memoryGiB": round(kib / 2**20, 1),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "java": java,
+    }
+
+
+def write(path, name, rows, **more):
+    """Writes a result file and prints it."""
+    result = {"benchmark": name, "date": time.strftime("%Y-%m-%d"), "machine": facts(), **more, "rows": rows}
+    text = json.dumps(result, indent=2)
+    with open(path, "w") as out:
+        out.write(text + "\n")
+    print(text)
+
+
+def fail(message):
+    """Ends with one sentence."""
+    sys.exit(f"{os.path.basename(sys.argv[0])}: {message}")
