@@ -1,0 +1,50 @@
+package org.sparkssm.jobs;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.nd4j.linalg.factory.Nd4j;
+import org.sparkssm.data.LibraryVersion;
+import org.sparkssm.kernel.NativeLibrary;
+import picocli.CommandLine.Command;
+
+/** Says what this installation is and what it would compute with. */
+@Command(
+    name = "info",
+    description = "Shows versions, the instruction set in use, device and linear algebra library.")
+final class InfoCommand extends JobCommand {
+  @Override
+  protected Map<String, Object> execute() {
+    Map<String, Object> facts = new LinkedHashMap<>();
+    facts.put("version", LibraryVersion.current());
+    facts.put(
+        "java", System.getProperty("java.version") + ", " + System.getProperty("java.vm.name"));
+    facts.put("platform", System.getProperty("os.name") + " " + System.getProperty("os.arch"));
+    facts.put("cores", Runtime.getRuntime().availableProcessors());
+    facts.put("spark", org.apache.spark.package$.MODULE$.SPARK_VERSION());
+    facts.put("scala", scala.util.Properties$.MODULE$.versionNumberString());
+    addKernels(facts);
+    addLinearAlgebra(facts);
+    facts.forEach((name, value) -> tell(String.format("%-16s%s", name, value)));
+    return facts;
+  }
+
+  private static void addKernels(Map<String, Object> facts) {
+    boolean available = NativeLibrary.isAvailable();
+    facts.put("kernels", available ? "native" : "pure Java");
+    if (available) {
+      facts.put("cpuTarget", NativeLibrary.targetName());
+    } else {
+      facts.put("whyPureJava", NativeLibrary.unavailableReason().orElse(""));
+    }
+    facts.put("device", "cpu");
+  }
+
+  private static void addLinearAlgebra(Map<String, Object> facts) {
+    try {
+      facts.put("nd4j", Nd4j.getBackend().getClass().getSimpleName());
+      facts.put("blas", Nd4j.factory().blas().getBlasVendor() + "");
+    } catch (LinkageError | RuntimeException e) {
+      facts.put("nd4j", "not available: " + e.getMessage());
+    }
+  }
+}
