@@ -1,5 +1,6 @@
 package org.sparkssm.train;
 
+import java.io.Serializable;
 import java.util.Arrays;
 
 /**
@@ -42,32 +43,40 @@ public final class TriangularFactor {
   }
 
   /**
-   * A factor from its packed form; see {@link #toPacked}.
+   * A factor in the form it travels in.
    *
-   * @param packed the upper triangle by rows, {@code columns (columns + 1) / 2} numbers
+   * @param upper the upper triangle by rows, {@code columns (columns + 1) / 2} numbers
    */
-  public static TriangularFactor ofPacked(int columns, long rows, double[] packed) {
-    TriangularFactor factor = new TriangularFactor(columns);
-    if (packed.length != packedLength(columns)) {
-      throw new IllegalArgumentException(
-          "a factor of "
-              + columns
-              + " columns has "
-              + packedLength(columns)
-              + " numbers, found "
-              + packed.length);
-    }
-    int from = 0;
-    for (int i = 0; i < columns; i++) {
-      System.arraycopy(packed, from, factor.r[i], i, columns - i);
-      from += columns - i;
-    }
-    factor.rows = rows;
-    return factor;
-  }
+  @SuppressWarnings("ArrayRecordComponent") // a carrier, never compared
+  public record Packed(int columns, long rows, double[] upper) implements Serializable {
 
-  private static int packedLength(int columns) {
-    return Math.toIntExact((long) columns * (columns + 1) / 2);
+    public Packed {
+      if (upper.length != packedLength(columns)) {
+        throw new IllegalArgumentException(
+            "a factor of "
+                + columns
+                + " columns has "
+                + packedLength(columns)
+                + " numbers, found "
+                + upper.length);
+      }
+    }
+
+    /** The factor itself. */
+    public TriangularFactor unpack() {
+      TriangularFactor factor = new TriangularFactor(columns);
+      int from = 0;
+      for (int i = 0; i < columns; i++) {
+        System.arraycopy(upper, from, factor.r[i], i, columns - i);
+        from += columns - i;
+      }
+      factor.rows = rows;
+      return factor;
+    }
+
+    private static int packedLength(int columns) {
+      return Math.toIntExact((long) columns * (columns + 1) / 2);
+    }
   }
 
   public int columns() {
@@ -119,16 +128,16 @@ public final class TriangularFactor {
     return i <= j ? r[i][j] : 0;
   }
 
-  /** The upper triangle by rows. */
-  public double[] toPacked() {
+  /** The form to travel in; a copy. */
+  public Packed pack() {
     fold(false);
-    double[] packed = new double[packedLength(columns)];
+    double[] upper = new double[Packed.packedLength(columns)];
     int to = 0;
     for (int i = 0; i < columns; i++) {
-      System.arraycopy(r[i], i, packed, to, columns - i);
+      System.arraycopy(r[i], i, upper, to, columns - i);
       to += columns - i;
     }
-    return packed;
+    return new Packed(columns, rows, upper);
   }
 
   private void fold(boolean triangular) {

@@ -48,7 +48,7 @@ class LeastSquaresTest {
   void moreColumnsThanABlockHasRowsStayFinite() {
     double[][] x = normal(3, 64, 700);
     TriangularFactor factor = factorOf(x, 0, 64);
-    for (double value : factor.toPacked()) {
+    for (double value : factor.pack().upper()) {
       assertTrue(Double.isFinite(value));
     }
   }
@@ -56,12 +56,11 @@ class LeastSquaresTest {
   @Test
   void packedFormRestoresTheFactor() {
     TriangularFactor factor = factorOf(normal(4, 30, 9), 0, 30);
-    TriangularFactor restored =
-        TriangularFactor.ofPacked(9, factor.rows(), factor.toPacked().clone());
-    assertArrayEquals(factor.toPacked(), restored.toPacked());
+    TriangularFactor restored = factor.pack().unpack();
+    assertArrayEquals(factor.pack().upper(), restored.pack().upper());
     assertEquals(30, restored.rows());
     assertThrows(
-        IllegalArgumentException.class, () -> TriangularFactor.ofPacked(9, 1, new double[44]));
+        IllegalArgumentException.class, () -> new TriangularFactor.Packed(9, 1, new double[44]));
   }
 
   @Test
