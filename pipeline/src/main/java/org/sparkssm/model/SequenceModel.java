@@ -1,0 +1,451 @@
+package org.sparkssm.model;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import org.sparkssm.data.InvalidInputException;
+import org.sparkssm.data.SequenceBatch;
+import org.sparkssm.kernel.Kernels;
+import org.sparkssm.kernel.Segments;
+import org.sparkssm.kernel.Tensor;
+
+/**
+ * The model that a {@link ModelSpec} describes: raw sequences in, loss sums, gradients or outputs
+ * out. It holds no parameters and no other state: those are arguments, so one instance serves any
+ * number of threads, each with kernels of its own.
+ */
+public final class SequenceModel {
+  private final ModelSpec spec;
+  private final Scaling scaling;
+  private final ParameterLayout layout = new ParameterLayout();
+  private final Dense encoder;
+  private final Parameter embedding;
+  private final List<Block> blocks = new ArrayList<>();
+  private final Norm finalNorm;
+  private final Dense head;
+
+  /**
+   * @param spec with the size of the input and the outputs filled in
+   * @param scaling of as many channels as the input
+   */
+  public SequenceModel(ModelSpec spec, Scaling scaling) {
+    requireSized(spec);
+    if (scaling.mean().length != spec.input().channels()) {
+      throw new IllegalArgumentException(
+          "scaling has "
+              + scaling.mean().length
+              + " channels, expected "
+              + spec.input().channels());
+    }
+    this.spec = spec;
+    this.scaling = scaling;
+    int width = spec.width();
+    boolean tokens = spec.input().tokens();
+    this.encoder =
+        tokens ? null : new Dense(spec.input().columns(), width, true, layout.child("encoder"));
+    this.embedding =
+        tokens
+            ? layout
+                .child("encoder")
+                .addFree("weight", spec.input().vocabulary(), width, Initializer.normal(1))
+            : null;
+    for (int k = 0; k < spec.blocks().size(); k++) {
+      blocks.add(new Block(spec.blocks().get(k), k, width, layout.child("blocks." + k)));
+    }
+    this.finalNorm =
+        spec.finalNorm() == NormKind.NONE
+            ? null
+            : new Norm(spec.finalNorm(), width, layout.child("final_norm"));
+    this.head = new Dense(width, spec.head().outputs(), true, layout.child("head"));
+  }
+
+  private static void requireSized(ModelSpec spec) {
+    if (spec.input().tokens() ? spec.input().vocabulary() < 1 : spec.input().channels() < 1) {
+      throw new InvalidInputException(
+          "the model description lacks the number of input "
+              + (spec.input().tokens() ? "tokens (vocabulary)" : "channels"));
+    }
+    if (spec.head().outputs() < 1) {
+      throw new InvalidInputException("the model description lacks the number of outputs");
+    }
+  }
+
+  public ModelSpec spec() {
+    return spec;
+  }
+
+  public Scaling scaling() {
+    return scaling;
+  }
+
+  public ParameterLayout layout() {
+    return layout;
+  }
+
+  /**
+   * The loss of a batch and its gradient.
+   *
+   * @param parameters [1, P]
+   * @param gradients [1, P]; the gradient of the loss <em>sum</em> is added to it
+   * @param batch with labels
+   * @param dropout nullable: no dropout
+   */
+  public LossSums lossAndGradient(
+      Kernels kernels,
+      Tensor parameters,
+      Tensor gradients,
+      SequenceBatch batch,
+      Pass.Dropout dropout) {
+    return kernels.scope(
+        () -> {
+          Pass pass = pass(kernels, parameters, gradients, batch, dropout, false);
+          Trace trace = trace(pass, batch);
+          Tensor dOutput = kernels.allocate(trace.output.rows(), trace.output.columns());
+          LossSums sums = loss(kernels, batch, trace.output, dOutput);
+          trace.backward.accept(dOutput);
+          return sums;
+        });
+  }
+
+  /** The loss sums of a batch with labels. */
+  public LossSums evaluate(Kernels kernels, Tensor parameters, SequenceBatch batch) {
+    return kernels.scope(
+        () -> {
+          Pass pass = pass(kernels, parameters, null, batch, null, false);
+          return loss(kernels, batch, outputs(pass, batch), null);
+        });
+  }
+
+  /**
+   * The outputs of a batch.
+   *
+   * @return [B, outputs], or [T, outputs] where the readout is every step: numbers in units of the
+   *     label, or logits
+   */
+  public float[] score(Kernels kernels, Tensor parameters, SequenceBatch batch) {
+    return kernels.scope(
+        () -> {
+          Tensor output = outputs(pass(kernels, parameters, null, batch, null, false), batch);
+          float[] scores = new float[Math.toIntExact(output.size())];
+          kernels.read(output, scores, 0);
+          for (int i = 0; i < scores.length && spec.head().kind() == HeadKind.REGRESSION; i++) {
+            scores[i] = (float) (scaling.labelMean() + scaling.labelDeviation() * scores[i]);
+          }
+          return scores;
+        });
+  }
+
+  /**
+   * Runs a batch again, looking for the first number that is not finite, going forward through the
+   * model and then through the gradients.
+   *
+   * @throws NonFiniteException naming where it was found
+   */
+  public void requireFinite(
+      Kernels kernels, Tensor parameters, SequenceBatch batch, Pass.Dropout dropout) {
+    kernels.scope(
+        () -> {
+          Tensor gradients = kernels.zeros(1, layout.size());
+          Pass pass = pass(kernels, parameters, gradients, batch, dropout, true);
+          requireFiniteParameters(kernels, pass::value, "parameter");
+          Trace trace = trace(pass, batch);
+          Tensor dOutput = kernels.allocate(trace.output.rows(), trace.output.columns());
+          double loss = loss(kernels, batch, trace.output, dOutput).loss();
+          if (!Double.isFinite(loss)) {
+            throw new NonFiniteException("the loss is " + loss);
+          }
+          trace.backward.accept(dOutput);
+          requireFiniteParameters(kernels, pass::gradient, "the gradient of");
+          return null;
+        });
+  }
+
+  private void requireFiniteParameters(
+      Kernels kernels, Function<Parameter, Tensor> view, String what) {
+    for (Parameter parameter : layout.parameters()) {
+      if (!Double.isFinite(kernels.sumOfSquares(view.apply(parameter)))) {
+        throw new NonFiniteException(what + " " + parameter.name() + " is not finite");
+      }
+    }
+  }
+
+  // ---------------------------------------------------------------- the passes
+
+  /** Outputs of a pass and what runs its backward, given their gradient. */
+  private record Trace(Tensor output, Consumer<Tensor> backward) {}
+
+  private Pass pass(
+      Kernels kernels,
+      Tensor parameters,
+      Tensor gradients,
+      SequenceBatch batch,
+      Pass.Dropout dropout,
+      boolean guarded) {
+    Segments segments = batch.segments();
+    Tensor times = kernels.allocate(segments.rows(), 1);
+    kernels.write(times, times(batch));
+    return new Pass(kernels, segments, batch.ids(), times, parameters, gradients, dropout, guarded);
+  }
+
+  private Trace trace(Pass pass, SequenceBatch batch) {
+    Kernels kernels = pass.kernels();
+    int width = spec.width();
+    Tensor input = spec.input().tokens() ? null : input(kernels, batch, pass.times());
+    Tensor x = pass.allocate(width);
+    encode(pass, batch, input, x);
+    pass.check("the encoder", x);
+    List<Layer.Backward> backwards = new ArrayList<>();
+    for (Layer layer : stack()) {
+      Tensor y = pass.allocate(width);
+      backwards.add(layer.forward(pass, x, y));
+      x = y;
+    }
+    Tensor last = x;
+    Tensor read = readout(pass, last);
+    Tensor output = kernels.allocate(read.rows(), spec.head().outputs());
+    Layer.Backward headBackward = head.forward(pass, read, output);
+    return new Trace(
+        output,
+        dOutput -> {
+          Tensor dRead = kernels.allocate(read.rows(), width);
+          headBackward.run(dOutput, dRead);
+          Tensor dy = readoutBackward(pass, dRead);
+          for (int k = backwards.size() - 1; k >= 0; k--) {
+            Tensor dx = pass.allocate(width);
+            backwards.get(k).run(dy, dx);
+            dy = dx;
+          }
+          encodeBackward(pass, batch, input, dy);
+        });
+  }
+
+  /** The forward alone, releasing what each layer made before the next begins. */
+  private Tensor outputs(Pass pass, SequenceBatch batch) {
+    Kernels kernels = pass.kernels();
+    Tensor x = pass.allocate(spec.width());
+    Tensor y = pass.allocate(spec.width());
+    Tensor encoded = x;
+    kernels.scope(
+        () -> {
+          Tensor input = spec.input().tokens() ? null : input(kernels, batch, pass.times());
+          encode(pass, batch, input, encoded);
+          return null;
+        });
+    for (Layer layer : stack()) {
+      Tensor from = x;
+      Tensor to = y;
+      kernels.scope(() -> layer.forward(pass, from, to) == null);
+      x = to;
+      y = from;
+    }
+    Tensor read = readout(pass, x);
+    Tensor output = kernels.allocate(read.rows(), spec.head().outputs());
+    head.forward(pass, read, output);
+    return output;
+  }
+
+  private List<Layer> stack() {
+    List<Layer> stack = new ArrayList<>(blocks);
+    if (finalNorm != null) {
+      stack.add(finalNorm);
+    }
+    return stack;
+  }
+
+  private void encode(Pass pass, SequenceBatch batch, Tensor input, Tensor x) {
+    if (embedding == null) {
+      encoder.forward(pass, input, x);
+    } else {
+      requireTokens(batch);
+      pass.kernels().embeddingForward(batch.tokens(), pass.value(embedding), x);
+    }
+  }
+
+  private void encodeBackward(Pass pass, SequenceBatch batch, Tensor input, Tensor dx) {
+    if (embedding == null) {
+      encoder.parameterGradients(pass, input, dx);
+    } else {
+      pass.kernels().embeddingBackward(batch.tokens(), dx, pass.gradient(embedding));
+    }
+  }
+
+  private Tensor readout(Pass pass, Tensor x) {
+    if (spec.readout() == Readout.EVERY_STEP) {
+      return x;
+    }
+    Tensor read = pass.kernels().allocate(pass.segments().batch(), spec.width());
+    if (spec.readout() == Readout.LAST) {
+      pass.kernels().lastRowForward(pass.segments(), x, read);
+    } else {
+      pass.kernels().meanRowForward(pass.segments(), x, read);
+    }
+    return read;
+  }
+
+  private Tensor readoutBackward(Pass pass, Tensor dRead) {
+    if (spec.readout() == Readout.EVERY_STEP) {
+      return dRead;
+    }
+    Tensor dx = pass.allocate(spec.width());
+    if (spec.readout() == Readout.LAST) {
+      pass.kernels().lastRowBackward(pass.segments(), dRead, dx);
+    } else {
+      pass.kernels().meanRowBackward(pass.segments(), dRead, dx);
+    }
+    return dx;
+  }
+
+  // ---------------------------------------------------------------- input
+
+  /**
+   * Time since the sequence's start over the time scale; the step number where there is no time.
+   */
+  private double[] times(SequenceBatch batch) {
+    Segments segments = batch.segments();
+    double[] times = new double[segments.rows()];
+    for (int b = 0; b < segments.batch(); b++) {
+      int first = segments.offset(b);
+      for (int l = 0; l < segments.length(b); l++) {
+        double since = batch.times() == null ? l : batch.times()[first + l] - batch.times()[first];
+        times[first + l] = since / scaling.timeScale();
+      }
+    }
+    return times;
+  }
+
+  private Tensor input(Kernels kernels, SequenceBatch batch, Tensor times) {
+    int channels = spec.input().channels();
+    if (batch.channels() != channels) {
+      throw new InvalidInputException(
+          "the sequences have " + batch.channels() + " channels, the model expects " + channels);
+    }
+    int rows = batch.segments().rows();
+    float[] scaled = new float[rows * channels];
+    for (int i = 0; i < scaled.length; i++) {
+      int c = i % channels;
+      scaled[i] = (float) ((batch.values()[i] - scaling.mean()[c]) / scaling.deviation()[c]);
+    }
+    int columns = spec.input().columns();
+    Tensor input = kernels.allocate(rows, columns);
+    if (spec.input().time()) {
+      kernels.copy(times, input.columnRange(0, 1));
+    }
+    kernels.write(input.columnRange(columns - channels, columns), scaled, 0);
+    return input;
+  }
+
+  private void requireTokens(SequenceBatch batch) {
+    if (batch.tokens() == null) {
+      throw new InvalidInputException("the model expects tokens, the sequences hold values");
+    }
+    for (int b = 0; b < batch.size(); b++) {
+      int first = batch.segments().offset(b);
+      for (int r = first; r < first + batch.segments().length(b); r++) {
+        int token = batch.tokens()[r];
+        if (token < 0 || token >= spec.input().vocabulary()) {
+          throw new InvalidInputException(
+              "the sequence with id "
+                  + batch.ids()[b]
+                  + " has token "
+                  + token
+                  + " at position "
+                  + (r - first)
+                  + ", expected 0 to "
+                  + (spec.input().vocabulary() - 1));
+        }
+      }
+    }
+  }
+
+  // ---------------------------------------------------------------- loss
+
+  private LossSums loss(Kernels kernels, SequenceBatch batch, Tensor output, Tensor dOutput) {
+    boolean everyStep = spec.readout() == Readout.EVERY_STEP;
+    if (batch.labels() == null || batch.labelPerStep() != everyStep) {
+      throw new InvalidInputException(
+          "the model learns from one label for every "
+              + (everyStep ? "step" : "sequence")
+              + ", the data have "
+              + (batch.labels() == null ? "none" : everyStep ? "one a sequence" : "one a step"));
+    }
+    return spec.head().kind() == HeadKind.REGRESSION
+        ? squaredError(kernels, batch, output, dOutput)
+        : crossEntropy(kernels, batch, output, dOutput);
+  }
+
+  private LossSums squaredError(
+      Kernels kernels, SequenceBatch batch, Tensor output, Tensor dOutput) {
+    int rows = output.rows();
+    double[] scaled = new double[rows];
+    float[] weights = new float[rows];
+    double weight = 0;
+    for (int r = 0; r < rows; r++) {
+      if (!Double.isNaN(batch.labels()[r])) {
+        scaled[r] = (batch.labels()[r] - scaling.labelMean()) / scaling.labelDeviation();
+        weights[r] = 1;
+        weight++;
+      }
+    }
+    Tensor target = kernels.allocate(rows, 1);
+    kernels.write(target, scaled);
+    double loss = kernels.squaredError(output, target, weights, dOutput);
+    if (dOutput != null) {
+      return new LossSums(weight, loss, 0, 0, 0);
+    }
+    double squared = 0;
+    double absolute = 0;
+    double[] found = kernels.toDoubles(output);
+    for (int r = 0; r < rows; r++) {
+      double error = weights[r] * (found[r] - scaled[r]) * scaling.labelDeviation();
+      squared += error * error;
+      absolute += Math.abs(error);
+    }
+    return new LossSums(weight, loss, squared, absolute, 0);
+  }
+
+  private LossSums crossEntropy(
+      Kernels kernels, SequenceBatch batch, Tensor output, Tensor dOutput) {
+    int rows = output.rows();
+    int[] targets = new int[rows];
+    float[] weights = new float[rows];
+    double weight = 0;
+    for (int r = 0; r < rows; r++) {
+      double label = batch.labels()[r];
+      if (!Double.isNaN(label)) {
+        targets[r] = requireClass(label);
+        weights[r] = 1;
+        weight++;
+      }
+    }
+    double loss = kernels.softmaxCrossEntropy(output, targets, weights, dOutput);
+    if (dOutput != null) {
+      return new LossSums(weight, loss, 0, 0, 0);
+    }
+    double correct = 0;
+    double[] logits = kernels.toDoubles(output);
+    for (int r = 0; r < rows; r++) {
+      correct += weights[r] * (greatest(logits, r, output.columns()) == targets[r] ? 1 : 0);
+    }
+    return new LossSums(weight, loss, 0, 0, correct);
+  }
+
+  private int requireClass(double label) {
+    int target = (int) label;
+    if (target != label || target < 0 || target >= spec.head().outputs()) {
+      throw new InvalidInputException(
+          "a label is " + label + ", expected a class from 0 to " + (spec.head().outputs() - 1));
+    }
+    return target;
+  }
+
+  private static int greatest(double[] logits, int row, int classes) {
+    int best = 0;
+    for (int c = 1; c < classes; c++) {
+      if (logits[row * classes + c] > logits[row * classes + best]) {
+        best = c;
+      }
+    }
+    return best;
+  }
+}
