@@ -1,7 +1,9 @@
 // The exported functions: each calls the kernel of the instruction set in use.
 #include "target.h"
 
+#include <algorithm>
 #include <atomic>
+#include <cstdlib>
 #include <cstring>
 
 namespace {
@@ -45,6 +47,63 @@ const ssm_target *current() {
   return target;
 }
 
+// The entries of a signature; 0 if the shape is impossible or the number does not fit.
+int64_t signature_width(int32_t channels, int32_t depth) {
+  if (channels < 1 || depth < 1) return 0;
+  if (channels == 1) return depth;
+  int64_t width = 0;
+  for (int32_t k = 0; k < depth; ++k)
+    if (__builtin_add_overflow(width, 1, &width) || __builtin_mul_overflow(width, int64_t{channels}, &width)) return 0;
+  return width;
+}
+
+// Checks a batch of row ranges; `ragged` tells whether their lengths differ.
+bool valid_ranges(const int64_t *begin, const int64_t *end, int64_t batch, bool *ragged) {
+  *ragged = false;
+  for (int64_t b = 0; b < batch; ++b) {
+    if (begin[b] < 0 || end[b] < begin[b]) return false;
+    if (end[b] - begin[b] != end[0] - begin[0]) *ragged = true;
+  }
+  return true;
+}
+
+// Sequences by falling length, so that the lanes of one vector have little padding.
+class LengthOrder {
+ public:
+  LengthOrder(const int64_t *begin, const int64_t *end, int64_t batch, bool ragged) {
+    if (!ragged) return;
+    order_ = static_cast<int64_t *>(std::malloc(batch * sizeof(int64_t)));
+    failed_ = order_ == nullptr;
+    if (failed_) return;
+    for (int64_t b = 0; b < batch; ++b) order_[b] = b;
+    std::sort(order_, order_ + batch, [&](int64_t a, int64_t b) {
+      const int64_t length_a = end[a] - begin[a], length_b = end[b] - begin[b];
+      return length_a != length_b ? length_a > length_b : a < b;
+    });
+  }
+  ~LengthOrder() { std::free(order_); }
+  LengthOrder(const LengthOrder &) = delete;
+  LengthOrder &operator=(const LengthOrder &) = delete;
+
+  bool failed() const { return failed_; }
+  const int64_t *get() const { return order_; }
+
+ private:
+  int64_t *order_ = nullptr;
+  bool failed_ = false;
+};
+
+template <typename T, typename Kernel>
+int32_t signature_forward(Kernel kernel, const T *values, const int64_t *begin, const int64_t *end, int64_t batch,
+                          int32_t channels, int32_t depth, T *out) {
+  bool ragged;
+  if (batch < 0 || signature_width(channels, depth) == 0 || !valid_ranges(begin, end, batch, &ragged))
+    return SSM_INVALID_ARGUMENT;
+  const LengthOrder order(begin, end, batch, ragged);
+  if (order.failed()) return SSM_OUT_OF_MEMORY;
+  return kernel(values, begin, end, order.get(), batch, channels, depth, out);
+}
+
 }  // namespace
 
 extern "C" {
@@ -72,5 +131,15 @@ int32_t ssm_target_select(const char *name) {
     }
   }
   return SSM_UNSUPPORTED_TARGET;
+}
+
+int32_t ssm_signature_forward_f32(const float *values, const int64_t *begin, const int64_t *end, int64_t batch,
+                                  int32_t channels, int32_t depth, float *out) {
+  return signature_forward(current()->signature_forward_f32, values, begin, end, batch, channels, depth, out);
+}
+
+int32_t ssm_signature_forward_f64(const double *values, const int64_t *begin, const int64_t *end, int64_t batch,
+                                  int32_t channels, int32_t depth, double *out) {
+  return signature_forward(current()->signature_forward_f64, values, begin, end, batch, channels, depth, out);
 }
 }

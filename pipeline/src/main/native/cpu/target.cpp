@@ -1,9 +1,14 @@
 // Compiled once per instruction set, with SSM_TARGET naming it (v2, v3, v4, generic).
 #include "target.h"
 
+#include "signature.h"
+
 #define SSM_JOIN_(a, b) a##b
 #define SSM_JOIN(a, b) SSM_JOIN_(a, b)
 
 extern "C" const ssm_target SSM_JOIN(ssm_target_, SSM_TARGET) = {
     SSM_TARGET_NAME,
+
+    SSM_NAMESPACE::signature_forward_f32,
+    SSM_NAMESPACE::signature_forward_f64,
 };

@@ -38,6 +38,18 @@ const char *ssm_target_name(void);
  */
 int32_t ssm_target_select(const char *name);
 
+/*
+ * Truncated signatures of piecewise linear paths.
+ *   values  [rows, channels]; sequence b is rows begin[b] .. end[b] (ranges may overlap: windows of one sequence)
+ *   out     [batch, channels + channels^2 + ... + channels^depth]: without the leading 1, levels ascending, the words
+ *           of a level in lexicographic order. A sequence of fewer than two rows has signature zero.
+ * Working memory: that of the output of one vector of sequences (up to 16 rows) plus less than 1 MiB.
+ */
+int32_t ssm_signature_forward_f32(const float *values, const int64_t *begin, const int64_t *end, int64_t batch,
+                                  int32_t channels, int32_t depth, float *out);
+int32_t ssm_signature_forward_f64(const double *values, const int64_t *begin, const int64_t *end, int64_t batch,
+                                  int32_t channels, int32_t depth, double *out);
+
 #ifdef __cplusplus
 }
 #endif

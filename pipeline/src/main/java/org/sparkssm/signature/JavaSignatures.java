@@ -1,0 +1,111 @@
+package org.sparkssm.signature;
+
+/**
+ * Signatures in plain Java: the oracle of the native kernels and what runs where there are none.
+ * Everything is computed in double, float results are rounded once.
+ *
+ * <p>An increment x multiplies the signature by {@code exp(x)}; level n becomes, by Horner's rule,
+ * {@code (...((x / n + S_1) x / (n - 1) + S_2) x / (n - 2) + ... + S_(n-1)) x + S_n}.
+ */
+final class JavaSignatures implements SignatureBackend {
+  @Override
+  public void forward(
+      float[] values, long[] begin, long[] end, int channels, int depth, float[] out) {
+    Horner horner = new Horner(channels, depth);
+    for (int b = 0; b < begin.length; b++) {
+      horner.reset();
+      for (long row = begin[b] + 1; row < end[b]; row++) {
+        int at = Math.toIntExact(row * channels);
+        for (int c = 0; c < channels; c++) {
+          horner.increment[c] = (double) values[at + c] - values[at - channels + c];
+        }
+        horner.step();
+      }
+      int to = b * horner.width();
+      for (int w = 0; w < horner.width(); w++) {
+        out[to + w] = (float) horner.signature[w];
+      }
+    }
+  }
+
+  @Override
+  public void forward(
+      double[] values, long[] begin, long[] end, int channels, int depth, double[] out) {
+    Horner horner = new Horner(channels, depth);
+    for (int b = 0; b < begin.length; b++) {
+      horner.reset();
+      for (long row = begin[b] + 1; row < end[b]; row++) {
+        horner.load(values, Math.toIntExact(row * channels));
+        horner.step();
+      }
+      System.arraycopy(horner.signature, 0, out, b * horner.width(), horner.width());
+    }
+  }
+
+  /** One signature that takes increments. */
+  static final class Horner {
+    final double[] signature;
+    final double[] increment;
+    private final int channels;
+    private final int depth;
+    private final int[] offsets;
+    // brackets[k] is Horner's bracket at level k of the target level in work.
+    private final double[][] brackets;
+
+    Horner(int channels, int depth) {
+      this.channels = channels;
+      this.depth = depth;
+      offsets = Words.levelOffsets(channels, depth);
+      signature = new double[offsets[depth]];
+      increment = new double[channels];
+      brackets = new double[depth][];
+      for (int k = 1; k < depth; k++) {
+        brackets[k] = new double[offsets[k] - offsets[k - 1]];
+      }
+    }
+
+    int width() {
+      return signature.length;
+    }
+
+    void reset() {
+      java.util.Arrays.fill(signature, 0);
+    }
+
+    /** Takes the increment from the row before {@code at} to the row at {@code at}. */
+    void load(double[] values, int at) {
+      for (int c = 0; c < channels; c++) {
+        increment[c] = values[at + c] - values[at - channels + c];
+      }
+    }
+
+    /** Multiplies the signature by {@code exp(increment)}. */
+    void step() {
+      for (int n = depth; n >= 2; n--) {
+        for (int i = 0; i < channels; i++) {
+          brackets[1][i] = signature[i] + increment[i] / n;
+        }
+        for (int k = 2; k < n; k++) {
+          raise(brackets[k - 1], k, 1.0 / (n - k + 1), brackets[k], 0);
+        }
+        raise(brackets[n - 1], n, 1.0, signature, offsets[n - 1]);
+      }
+      for (int i = 0; i < channels; i++) {
+        signature[i] += increment[i];
+      }
+    }
+
+    /** {@code to = S_level + lower (x) scale * increment}. */
+    private void raise(double[] lower, int level, double scale, double[] to, int toStart) {
+      int size = offsets[level - 1] - offsets[level - 2];
+      int from = offsets[level - 1];
+      int at = 0;
+      for (int w = 0; w < size; w++) {
+        double factor = lower[w] * scale;
+        for (int i = 0; i < channels; i++, at++) {
+          to[toStart + at] = signature[from + at] + factor * increment[i];
+        }
+      }
+    }
+  }
+}

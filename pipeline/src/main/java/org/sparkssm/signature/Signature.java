@@ -1,0 +1,157 @@
+package org.sparkssm.signature;
+
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.sparkssm.data.InvalidInputException;
+import org.sparkssm.kernel.NativeLibrary;
+
+/**
+ * Truncated signatures of piecewise linear paths.
+ *
+ * <p>With the increments {@code dx_l} of a path, {@code S = exp(dx_1) (x) ... (x) exp(dx_(L-1))},
+ * where {@code exp(v) = sum_k v^(x)k / k!}, truncated at level {@code depth}. The result leaves out
+ * the leading 1: levels ascending, words of a level in lexicographic order ({@link Words}). A path
+ * of no or one point has signature zero. Computed by Horner's rule in the precision of the
+ * arguments; tested to 1e-12 in double and 2e-5 in float relative to the largest entry of a result.
+ *
+ * <p>The native kernels do the work; where they are not available, plain Java does, announced once
+ * by a warning.
+ */
+public final class Signature {
+  private Signature() {}
+
+  /**
+   * The signature of one path.
+   *
+   * @param values the path, {@code [length, channels]} row-major
+   * @return a new array of {@link SignatureSize#width} entries
+   * @throws InvalidInputException if the length of {@code values} is not a multiple of {@code
+   *     channels}, or the result does not fit an array
+   */
+  public static float[] of(float[] values, int channels, int depth) {
+    float[] out = new float[SignatureSize.arrayWidth(channels, depth)];
+    long[] end = {length(values.length, channels)};
+    backend().forward(values, new long[1], end, channels, depth, out);
+    return out;
+  }
+
+  /** {@link #of(float[], int, int)} in double. */
+  public static double[] of(double[] values, int channels, int depth) {
+    double[] out = new double[SignatureSize.arrayWidth(channels, depth)];
+    long[] end = {length(values.length, channels)};
+    backend().forward(values, new long[1], end, channels, depth, out);
+    return out;
+  }
+
+  /**
+   * The signatures of a batch of sequences.
+   *
+   * @param values rows of {@code channels} numbers
+   * @param begin first row of each sequence
+   * @param end one past the last row of each sequence; ranges may overlap, as windows do
+   * @param out {@code [batch, width]}, overwritten; must not be {@code values}
+   * @throws InvalidInputException if a range lies outside {@code values} or {@code out} is too
+   *     short
+   */
+  public static void batch(
+      float[] values, long[] begin, long[] end, int channels, int depth, float[] out) {
+    requireBatch(values.length, begin, end, channels, depth, out.length);
+    backend().forward(values, begin, end, channels, depth, out);
+  }
+
+  /** {@link #batch(float[], long[], long[], int, int, float[])} in double. */
+  public static void batch(
+      double[] values, long[] begin, long[] end, int channels, int depth, double[] out) {
+    requireBatch(values.length, begin, end, channels, depth, out.length);
+    backend().forward(values, begin, end, channels, depth, out);
+  }
+
+  /**
+   * The signatures of all beginnings of one path.
+   *
+   * @param values the path, {@code [length, channels]} row-major
+   * @return {@code [length - 1, width]}: row l is the signature of the points 0 .. l + 1; empty for
+   *     a path of fewer than two points
+   */
+  public static double[] prefixes(double[] values, int channels, int depth) {
+    JavaSignatures.Horner horner = new JavaSignatures.Horner(channels, depth);
+    int steps = Math.max(0, length(values.length, channels) - 1);
+    long size = (long) steps * horner.width();
+    double[] out =
+        new double
+            [SignatureSize.requireWithin(
+                "the prefix signatures of " + (steps + 1) + " points",
+                size,
+                Double.BYTES,
+                Long.MAX_VALUE - 1)];
+    for (int l = 0; l < steps; l++) {
+      horner.load(values, (l + 1) * channels);
+      horner.step();
+      System.arraycopy(horner.signature, 0, out, l * horner.width(), horner.width());
+    }
+    return out;
+  }
+
+  /** The number of points of a path given as a flat array. */
+  static int length(int size, int channels) {
+    if (channels < 1 || size % channels != 0) {
+      throw new InvalidInputException(
+          "a path has " + size + " values, expected a multiple of " + channels + " channels");
+    }
+    return size / channels;
+  }
+
+  private static void requireBatch(
+      int size, long[] begin, long[] end, int channels, int depth, int outLength) {
+    long rows = length(size, channels);
+    if (begin.length != end.length) {
+      throw new InvalidInputException(
+          "a batch has " + begin.length + " begins and " + end.length + " ends");
+    }
+    for (int b = 0; b < begin.length; b++) {
+      if (begin[b] < 0 || end[b] < begin[b] || end[b] > rows) {
+        throw new InvalidInputException(
+            "sequence "
+                + b
+                + " is the rows "
+                + begin[b]
+                + " to "
+                + end[b]
+                + ", expected a range within "
+                + rows
+                + " rows");
+      }
+    }
+    long needed = SignatureSize.bytes(SignatureSize.width(channels, depth), 1);
+    if (begin.length > 0 && needed > outLength / begin.length) {
+      throw new InvalidInputException(
+          "the output has "
+              + outLength
+              + " entries, expected "
+              + begin.length
+              + " rows of "
+              + needed);
+    }
+  }
+
+  static SignatureBackend backend() {
+    return Selected.BACKEND;
+  }
+
+  private static final class Selected {
+    static final SignatureBackend BACKEND = select();
+
+    private Selected() {}
+
+    private static SignatureBackend select() {
+      if (NativeLibrary.isAvailable()) {
+        return new NativeSignatures();
+      }
+      Logger log = LoggerFactory.getLogger(Signature.class);
+      log.warn(
+          "Signatures are computed in plain Java, which is slower: {}",
+          NativeLibrary.unavailableReason().orElse("no reason given"));
+      return new JavaSignatures();
+    }
+  }
+}
