@@ -32,6 +32,10 @@ public final class OracleFile {
       return node.path("inputs").has(name);
     }
 
+    public boolean hasOutput(String name) {
+      return node.path("outputs").has(name);
+    }
+
     public boolean hasCotangent(String name) {
       return node.path("cotangents").has(name);
     }
