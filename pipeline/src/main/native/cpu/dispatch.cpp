@@ -142,4 +142,238 @@ int32_t ssm_signature_forward_f64(const double *values, const int64_t *begin, co
                                   int32_t channels, int32_t depth, double *out) {
   return signature_forward(current()->signature_forward_f64, values, begin, end, batch, channels, depth, out);
 }
+
+// Kernels of models.
+
+int32_t ssm_copy_f32(int64_t rows, int64_t columns, const float *source, int64_t source_stride, float *target,
+                     int64_t target_stride) {
+  return current()->copy_f32(rows, columns, source, source_stride, target, target_stride);
+}
+
+int32_t ssm_fill_f32(int64_t rows, int64_t columns, float value, float *target, int64_t target_stride) {
+  return current()->fill_f32(rows, columns, value, target, target_stride);
+}
+
+int32_t ssm_add_scaled_f32(int64_t rows, int64_t columns, float alpha, const float *x, int64_t x_stride, float *y,
+                           int64_t y_stride) {
+  return current()->add_scaled_f32(rows, columns, alpha, x, x_stride, y, y_stride);
+}
+
+int32_t ssm_add_row_f32(int64_t rows, int64_t columns, const float *bias, float *x, int64_t x_stride) {
+  return current()->add_row_f32(rows, columns, bias, x, x_stride);
+}
+
+int32_t ssm_sum_rows_f32(int64_t rows, int64_t columns, const float *x, int64_t x_stride, float *sum) {
+  return current()->sum_rows_f32(rows, columns, x, x_stride, sum);
+}
+
+int32_t ssm_sum_of_squares_f32(int64_t rows, int64_t columns, const float *x, int64_t x_stride, double *sum) {
+  return current()->sum_of_squares_f32(rows, columns, x, x_stride, sum);
+}
+
+int32_t ssm_activation_forward_f32(int32_t activation, int64_t rows, int64_t columns, const float *x, int64_t x_stride,
+                                   float *y, int64_t y_stride) {
+  return current()->activation_forward_f32(activation, rows, columns, x, x_stride, y, y_stride);
+}
+
+int32_t ssm_activation_backward_f32(int32_t activation, int64_t rows, int64_t columns, const float *x, int64_t x_stride,
+                                    const float *dy, int64_t dy_stride, float *dx, int64_t dx_stride) {
+  return current()->activation_backward_f32(activation, rows, columns, x, x_stride, dy, dy_stride, dx, dx_stride);
+}
+
+int32_t ssm_glu_forward_f32(int64_t rows, int64_t columns, const float *x, int64_t x_stride, float *y,
+                            int64_t y_stride) {
+  return current()->glu_forward_f32(rows, columns, x, x_stride, y, y_stride);
+}
+
+int32_t ssm_glu_backward_f32(int64_t rows, int64_t columns, const float *x, int64_t x_stride, const float *dy,
+                             int64_t dy_stride, float *dx, int64_t dx_stride) {
+  return current()->glu_backward_f32(rows, columns, x, x_stride, dy, dy_stride, dx, dx_stride);
+}
+
+int32_t ssm_negative_exp_forward_f32(int64_t rows, int64_t columns, const float *x, int64_t x_stride, float *y,
+                                     int64_t y_stride) {
+  return current()->negative_exp_forward_f32(rows, columns, x, x_stride, y, y_stride);
+}
+
+int32_t ssm_negative_exp_backward_f32(int64_t rows, int64_t columns, const float *y, int64_t y_stride, const float *dy,
+                                      int64_t dy_stride, float *dx, int64_t dx_stride) {
+  return current()->negative_exp_backward_f32(rows, columns, y, y_stride, dy, dy_stride, dx, dx_stride);
+}
+
+int32_t ssm_dropout_f32(int64_t rows, int64_t columns, int32_t threshold, float scale, const int64_t *keys, float *x,
+                        int64_t x_stride) {
+  return current()->dropout_f32(rows, columns, threshold, scale, keys, x, x_stride);
+}
+
+int32_t ssm_rms_norm_forward_f32(int64_t rows, int64_t columns, const float *x, int64_t x_stride, const float *gamma,
+                                 double epsilon, float *y, int64_t y_stride, float *inverse, int64_t inverse_stride) {
+  return current()->rms_norm_forward_f32(rows, columns, x, x_stride, gamma, epsilon, y, y_stride, inverse,
+                                         inverse_stride);
+}
+
+int32_t ssm_rms_norm_backward_f32(int64_t rows, int64_t columns, const float *x, int64_t x_stride, const float *gamma,
+                                  const float *inverse, int64_t inverse_stride, const float *dy, int64_t dy_stride,
+                                  float *dx, int64_t dx_stride, float *dgamma) {
+  return current()->rms_norm_backward_f32(rows, columns, x, x_stride, gamma, inverse, inverse_stride, dy, dy_stride, dx,
+                                          dx_stride, dgamma);
+}
+
+int32_t ssm_layer_norm_forward_f32(int64_t rows, int64_t columns, const float *x, int64_t x_stride, const float *gamma,
+                                   const float *beta, double epsilon, float *y, int64_t y_stride, float *statistics,
+                                   int64_t statistics_stride) {
+  return current()->layer_norm_forward_f32(rows, columns, x, x_stride, gamma, beta, epsilon, y, y_stride, statistics,
+                                           statistics_stride);
+}
+
+int32_t ssm_layer_norm_backward_f32(int64_t rows, int64_t columns, const float *x, int64_t x_stride, const float *gamma,
+                                    const float *statistics, int64_t statistics_stride, const float *dy,
+                                    int64_t dy_stride, float *dx, int64_t dx_stride, float *dgamma, float *dbeta) {
+  return current()->layer_norm_backward_f32(rows, columns, x, x_stride, gamma, statistics, statistics_stride, dy,
+                                            dy_stride, dx, dx_stride, dgamma, dbeta);
+}
+
+int32_t ssm_difference_forward_f32(int64_t batch, const int32_t *offsets, int64_t columns, const float *x,
+                                   int64_t x_stride, const float *before, int64_t before_stride, float *y,
+                                   int64_t y_stride) {
+  return current()->difference_forward_f32(batch, offsets, columns, x, x_stride, before, before_stride, y, y_stride);
+}
+
+int32_t ssm_difference_backward_f32(int64_t batch, const int32_t *offsets, int64_t columns, const float *dy,
+                                    int64_t dy_stride, float *dx, int64_t dx_stride) {
+  return current()->difference_backward_f32(batch, offsets, columns, dy, dy_stride, dx, dx_stride);
+}
+
+int32_t ssm_last_row_forward_f32(int64_t batch, const int32_t *offsets, int64_t columns, const float *x,
+                                 int64_t x_stride, float *y, int64_t y_stride) {
+  return current()->last_row_forward_f32(batch, offsets, columns, x, x_stride, y, y_stride);
+}
+
+int32_t ssm_last_row_backward_f32(int64_t batch, const int32_t *offsets, int64_t columns, const float *dy,
+                                  int64_t dy_stride, float *dx, int64_t dx_stride) {
+  return current()->last_row_backward_f32(batch, offsets, columns, dy, dy_stride, dx, dx_stride);
+}
+
+int32_t ssm_mean_row_forward_f32(int64_t batch, const int32_t *offsets, int64_t columns, const float *x,
+                                 int64_t x_stride, float *y, int64_t y_stride) {
+  return current()->mean_row_forward_f32(batch, offsets, columns, x, x_stride, y, y_stride);
+}
+
+int32_t ssm_mean_row_backward_f32(int64_t batch, const int32_t *offsets, int64_t columns, const float *dy,
+                                  int64_t dy_stride, float *dx, int64_t dx_stride) {
+  return current()->mean_row_backward_f32(batch, offsets, columns, dy, dy_stride, dx, dx_stride);
+}
+
+int32_t ssm_causal_convolution_forward_f32(int64_t batch, const int32_t *offsets, int64_t columns, int64_t width,
+                                           const float *x, int64_t x_stride, const float *weight, int64_t weight_stride,
+                                           const float *bias, int32_t silu, float *y, int64_t y_stride) {
+  return current()->causal_convolution_forward_f32(batch, offsets, columns, width, x, x_stride, weight, weight_stride,
+                                                   bias, silu, y, y_stride);
+}
+
+int32_t ssm_causal_convolution_backward_f32(int64_t batch, const int32_t *offsets, int64_t columns, int64_t width,
+                                            const float *x, int64_t x_stride, const float *weight,
+                                            int64_t weight_stride, const float *bias, int32_t silu, const float *dy,
+                                            int64_t dy_stride, float *dx, int64_t dx_stride, float *dweight,
+                                            int64_t dweight_stride, float *dbias) {
+  return current()->causal_convolution_backward_f32(batch, offsets, columns, width, x, x_stride, weight, weight_stride,
+                                                    bias, silu, dy, dy_stride, dx, dx_stride, dweight, dweight_stride,
+                                                    dbias);
+}
+
+int32_t ssm_embedding_forward_f32(int64_t rows, int64_t columns, int64_t vocabulary, const int32_t *tokens,
+                                  const float *table, int64_t table_stride, float *y, int64_t y_stride) {
+  return current()->embedding_forward_f32(rows, columns, vocabulary, tokens, table, table_stride, y, y_stride);
+}
+
+int32_t ssm_embedding_backward_f32(int64_t rows, int64_t columns, int64_t vocabulary, const int32_t *tokens,
+                                   const float *dy, int64_t dy_stride, float *dtable, int64_t dtable_stride) {
+  return current()->embedding_backward_f32(rows, columns, vocabulary, tokens, dy, dy_stride, dtable, dtable_stride);
+}
+
+int32_t ssm_selective_scan_forward_f32(int64_t batch, const int32_t *offsets, int64_t columns, int64_t states,
+                                       const float *u, int64_t u_stride, const float *delta_raw,
+                                       int64_t delta_raw_stride, const float *delta_bias, const float *a,
+                                       int64_t a_stride, const float *b, int64_t b_stride, const float *c,
+                                       int64_t c_stride, const float *skip, const float *gate, int64_t gate_stride,
+                                       const float *initial, int64_t initial_stride, float *y, int64_t y_stride,
+                                       float *last, int64_t last_stride, float *workspace) {
+  return current()->selective_scan_forward_f32(batch, offsets, columns, states, u, u_stride, delta_raw,
+                                               delta_raw_stride, delta_bias, a, a_stride, b, b_stride, c, c_stride,
+                                               skip, gate, gate_stride, initial, initial_stride, y, y_stride, last,
+                                               last_stride, workspace);
+}
+
+int32_t ssm_selective_scan_backward_f32(int64_t batch, const int32_t *offsets, int64_t columns, int64_t states,
+                                        const float *u, int64_t u_stride, const float *delta_raw,
+                                        int64_t delta_raw_stride, const float *delta_bias, const float *a,
+                                        int64_t a_stride, const float *b, int64_t b_stride, const float *c,
+                                        int64_t c_stride, const float *skip, const float *gate, int64_t gate_stride,
+                                        const float *initial, int64_t initial_stride, const float *dy,
+                                        int64_t dy_stride, const float *dlast, int64_t dlast_stride, float *du,
+                                        int64_t du_stride, float *ddelta_raw, int64_t ddelta_raw_stride,
+                                        float *ddelta_bias, float *da, int64_t da_stride, float *db, int64_t db_stride,
+                                        float *dc, int64_t dc_stride, float *dskip, float *dgate, int64_t dgate_stride,
+                                        float *dinitial, int64_t dinitial_stride, float *workspace) {
+  return current()->selective_scan_backward_f32(batch, offsets, columns, states, u, u_stride, delta_raw,
+                                                delta_raw_stride, delta_bias, a, a_stride, b, b_stride, c, c_stride,
+                                                skip, gate, gate_stride, initial, initial_stride, dy, dy_stride, dlast,
+                                                dlast_stride, du, du_stride, ddelta_raw, ddelta_raw_stride, ddelta_bias,
+                                                da, da_stride, db, db_stride, dc, dc_stride, dskip, dgate, dgate_stride,
+                                                dinitial, dinitial_stride, workspace);
+}
+
+int64_t ssm_selective_scan_workspace_f32(int64_t states, int64_t longest) {
+  return current()->selective_scan_workspace_f32(states, longest);
+}
+
+int32_t ssm_linear_cde_forward_f32(int32_t solver, int64_t batch, const int32_t *offsets, int64_t controls,
+                                   int64_t states, int64_t drives, const float *domega, int64_t domega_stride,
+                                   const float *a, const float *dxi, int64_t dxi_stride, const float *drive,
+                                   int64_t drive_stride, const float *initial, int64_t initial_stride, float *y,
+                                   int64_t y_stride, float *last, int64_t last_stride, float *workspace) {
+  return current()->linear_cde_forward_f32(solver, batch, offsets, controls, states, drives, domega, domega_stride, a,
+                                           dxi, dxi_stride, drive, drive_stride, initial, initial_stride, y, y_stride,
+                                           last, last_stride, workspace);
+}
+
+int32_t ssm_linear_cde_backward_f32(int32_t solver, int64_t batch, const int32_t *offsets, int64_t controls,
+                                    int64_t states, int64_t drives, const float *domega, int64_t domega_stride,
+                                    const float *a, const float *dxi, int64_t dxi_stride, const float *drive,
+                                    int64_t drive_stride, const float *initial, int64_t initial_stride, const float *y,
+                                    int64_t y_stride, const float *dy, int64_t dy_stride, const float *dlast,
+                                    int64_t dlast_stride, float *ddomega, int64_t ddomega_stride, float *da,
+                                    float *ddxi, int64_t ddxi_stride, float *ddrive, int64_t ddrive_stride,
+                                    float *dinitial, int64_t dinitial_stride, float *workspace) {
+  return current()->linear_cde_backward_f32(solver, batch, offsets, controls, states, drives, domega, domega_stride, a,
+                                            dxi, dxi_stride, drive, drive_stride, initial, initial_stride, y, y_stride,
+                                            dy, dy_stride, dlast, dlast_stride, ddomega, ddomega_stride, da, ddxi,
+                                            ddxi_stride, ddrive, ddrive_stride, dinitial, dinitial_stride, workspace);
+}
+
+int64_t ssm_linear_cde_workspace_f32(int64_t batch, int64_t controls, int64_t states, int64_t drives,
+                                     int32_t backward) {
+  return current()->linear_cde_workspace_f32(batch, controls, states, drives, backward);
+}
+
+int32_t ssm_squared_error_f32(int64_t rows, int64_t columns, const float *prediction, int64_t prediction_stride,
+                              const float *target, int64_t target_stride, const float *weights, float *dprediction,
+                              int64_t dprediction_stride, double *sum) {
+  return current()->squared_error_f32(rows, columns, prediction, prediction_stride, target, target_stride, weights,
+                                      dprediction, dprediction_stride, sum);
+}
+
+int32_t ssm_softmax_cross_entropy_f32(int64_t rows, int64_t columns, const float *logits, int64_t logits_stride,
+                                      const int32_t *targets, const float *weights, float *dlogits,
+                                      int64_t dlogits_stride, double *sum) {
+  return current()->softmax_cross_entropy_f32(rows, columns, logits, logits_stride, targets, weights, dlogits,
+                                              dlogits_stride, sum);
+}
+
+int32_t ssm_adam_step_f32(int64_t n, double learning_rate, double beta1, double beta2, double epsilon,
+                          double weight_decay, int32_t decoupled, int64_t step, float *parameters,
+                          const float *gradient, float *m, float *v) {
+  return current()->adam_step_f32(n, learning_rate, beta1, beta2, epsilon, weight_decay, decoupled, step, parameters,
+                                  gradient, m, v);
+}
 }

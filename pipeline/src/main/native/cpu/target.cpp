@@ -11,4 +11,7 @@ extern "C" const ssm_target SSM_JOIN(ssm_target_, SSM_TARGET) = {
 
     SSM_NAMESPACE::signature_forward_f32,
     SSM_NAMESPACE::signature_forward_f64,
+#define SSM_ENTRY(kernel) &SSM_NAMESPACE::kernel,
+    SSM_MODEL_KERNELS(SSM_ENTRY)
+#undef SSM_ENTRY
 };

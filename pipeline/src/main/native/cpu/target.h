@@ -3,6 +3,45 @@
 
 #include "ssm.h"
 
+// The kernels of models: in the table and in every instruction set's namespace under the C name without "ssm_".
+#define SSM_MODEL_KERNELS(X) \
+  X(copy_f32) \
+  X(fill_f32) \
+  X(add_scaled_f32) \
+  X(add_row_f32) \
+  X(sum_rows_f32) \
+  X(sum_of_squares_f32) \
+  X(activation_forward_f32) \
+  X(activation_backward_f32) \
+  X(glu_forward_f32) \
+  X(glu_backward_f32) \
+  X(negative_exp_forward_f32) \
+  X(negative_exp_backward_f32) \
+  X(dropout_f32) \
+  X(rms_norm_forward_f32) \
+  X(rms_norm_backward_f32) \
+  X(layer_norm_forward_f32) \
+  X(layer_norm_backward_f32) \
+  X(difference_forward_f32) \
+  X(difference_backward_f32) \
+  X(last_row_forward_f32) \
+  X(last_row_backward_f32) \
+  X(mean_row_forward_f32) \
+  X(mean_row_backward_f32) \
+  X(causal_convolution_forward_f32) \
+  X(causal_convolution_backward_f32) \
+  X(embedding_forward_f32) \
+  X(embedding_backward_f32) \
+  X(selective_scan_forward_f32) \
+  X(selective_scan_backward_f32) \
+  X(selective_scan_workspace_f32) \
+  X(linear_cde_forward_f32) \
+  X(linear_cde_backward_f32) \
+  X(linear_cde_workspace_f32) \
+  X(squared_error_f32) \
+  X(softmax_cross_entropy_f32) \
+  X(adam_step_f32)
+
 struct ssm_target {
   const char *name;
 
@@ -11,6 +50,9 @@ struct ssm_target {
   int32_t (*signature_forward_f64)(const double *values, const int64_t *begin, const int64_t *end,
                                    const int64_t *order, int64_t batch, int32_t channels, int32_t depth,
                                    double *out);
+#define SSM_MEMBER(kernel) decltype(&ssm_##kernel) kernel;
+  SSM_MODEL_KERNELS(SSM_MEMBER)
+#undef SSM_MEMBER
 };
 
 // One definition each, from target.cpp compiled for that instruction set; null where this build lacks it.
@@ -19,4 +61,14 @@ extern "C" const ssm_target ssm_target_generic;
 extern "C" const ssm_target ssm_target_v2;
 extern "C" const ssm_target ssm_target_v3;
 extern "C" const ssm_target ssm_target_v4;
+#endif
+
+#ifdef SSM_TARGET
+#include "simd.h"
+
+namespace SSM_NAMESPACE {
+#define SSM_DECLARE(kernel) decltype(ssm_##kernel) kernel;
+SSM_MODEL_KERNELS(SSM_DECLARE)
+#undef SSM_DECLARE
+}  // namespace SSM_NAMESPACE
 #endif

@@ -50,6 +50,211 @@ int32_t ssm_signature_forward_f32(const float *values, const int64_t *begin, con
 int32_t ssm_signature_forward_f64(const double *values, const int64_t *begin, const int64_t *end, int64_t batch,
                                   int32_t channels, int32_t depth, double *out);
 
+/* ------------------------------------------------------------------ kernels of models
+ *
+ * Matrices are row-major; NAME_stride is the distance of two successive rows in elements. The formulas are those of
+ * org.sparkssm.kernel.Kernels, method by method. Outputs must not overlap inputs unless said otherwise. Parameter
+ * gradients are added to, other outputs overwritten. Sums run in an order that depends on the shape alone.
+ */
+
+/* target = source. */
+int32_t ssm_copy_f32(int64_t rows, int64_t columns, const float *source, int64_t source_stride, float *target,
+                     int64_t target_stride);
+
+int32_t ssm_fill_f32(int64_t rows, int64_t columns, float value, float *target, int64_t target_stride);
+
+/* y += alpha x. */
+int32_t ssm_add_scaled_f32(int64_t rows, int64_t columns, float alpha, const float *x, int64_t x_stride, float *y,
+                           int64_t y_stride);
+
+/* x[r, :] += bias. */
+int32_t ssm_add_row_f32(int64_t rows, int64_t columns, const float *bias, float *x, int64_t x_stride);
+
+/* sum += sum over rows of x. */
+int32_t ssm_sum_rows_f32(int64_t rows, int64_t columns, const float *x, int64_t x_stride, float *sum);
+
+/* *sum = sum of squares, in double precision and row-major order. */
+int32_t ssm_sum_of_squares_f32(int64_t rows, int64_t columns, const float *x, int64_t x_stride, double *sum);
+
+typedef enum ssm_activation {
+  SSM_ACTIVATION_NONE = 0,
+  SSM_ACTIVATION_GELU = 1,
+  SSM_ACTIVATION_SILU = 2,
+  SSM_ACTIVATION_TANH = 3,
+  SSM_ACTIVATION_RELU = 4
+} ssm_activation;
+
+/* y = activation(x); y may be x. */
+int32_t ssm_activation_forward_f32(int32_t activation, int64_t rows, int64_t columns, const float *x, int64_t x_stride,
+                                   float *y, int64_t y_stride);
+
+/* dx = dy activation'(x); dx may be dy. */
+int32_t ssm_activation_backward_f32(int32_t activation, int64_t rows, int64_t columns, const float *x, int64_t x_stride,
+                                    const float *dy, int64_t dy_stride, float *dx, int64_t dx_stride);
+
+/* y = x[:, :columns] sigmoid(x[:, columns:]); x has 2 columns, y columns of them. */
+int32_t ssm_glu_forward_f32(int64_t rows, int64_t columns, const float *x, int64_t x_stride, float *y,
+                            int64_t y_stride);
+
+int32_t ssm_glu_backward_f32(int64_t rows, int64_t columns, const float *x, int64_t x_stride, const float *dy,
+                             int64_t dy_stride, float *dx, int64_t dx_stride);
+
+/* y = -exp(x). */
+int32_t ssm_negative_exp_forward_f32(int64_t rows, int64_t columns, const float *x, int64_t x_stride, float *y,
+                                     int64_t y_stride);
+
+/* dx += dy y. */
+int32_t ssm_negative_exp_backward_f32(int64_t rows, int64_t columns, const float *y, int64_t y_stride, const float *dy,
+                                      int64_t dy_stride, float *dx, int64_t dx_stride);
+
+/*
+ * x[r, c] = 0 where the upper 24 bits of SplitMix64's mix of keys[r] + (c + 1) 0x9E3779B97F4A7C15 are below
+ * threshold, else x scale.
+ */
+int32_t ssm_dropout_f32(int64_t rows, int64_t columns, int32_t threshold, float scale, const int64_t *keys, float *x,
+                        int64_t x_stride);
+
+/* y = x inverse gamma, inverse[r] = 1 / sqrt(mean of squares + epsilon). */
+int32_t ssm_rms_norm_forward_f32(int64_t rows, int64_t columns, const float *x, int64_t x_stride, const float *gamma,
+                                 double epsilon, float *y, int64_t y_stride, float *inverse, int64_t inverse_stride);
+
+/* dgamma may be null; dx may be dy. */
+int32_t ssm_rms_norm_backward_f32(int64_t rows, int64_t columns, const float *x, int64_t x_stride, const float *gamma,
+                                  const float *inverse, int64_t inverse_stride, const float *dy, int64_t dy_stride,
+                                  float *dx, int64_t dx_stride, float *dgamma);
+
+/* statistics[r] = mean and 1 / sqrt(biased variance + epsilon). */
+int32_t ssm_layer_norm_forward_f32(int64_t rows, int64_t columns, const float *x, int64_t x_stride, const float *gamma,
+                                   const float *beta, double epsilon, float *y, int64_t y_stride, float *statistics,
+                                   int64_t statistics_stride);
+
+/* dgamma and dbeta may be null; dx may be dy. */
+int32_t ssm_layer_norm_backward_f32(int64_t rows, int64_t columns, const float *x, int64_t x_stride, const float *gamma,
+                                    const float *statistics, int64_t statistics_stride, const float *dy,
+                                    int64_t dy_stride, float *dx, int64_t dx_stride, float *dgamma, float *dbeta);
+
+/* y_l = x_l - x_{l-1} within each sequence; x_{-1} is the sequence's row of before, or 0 where that is null. */
+int32_t ssm_difference_forward_f32(int64_t batch, const int32_t *offsets, int64_t columns, const float *x,
+                                   int64_t x_stride, const float *before, int64_t before_stride, float *y,
+                                   int64_t y_stride);
+
+int32_t ssm_difference_backward_f32(int64_t batch, const int32_t *offsets, int64_t columns, const float *dy,
+                                    int64_t dy_stride, float *dx, int64_t dx_stride);
+
+/* y[b] = the last row of sequence b, 0 for an empty one. */
+int32_t ssm_last_row_forward_f32(int64_t batch, const int32_t *offsets, int64_t columns, const float *x,
+                                 int64_t x_stride, float *y, int64_t y_stride);
+
+int32_t ssm_last_row_backward_f32(int64_t batch, const int32_t *offsets, int64_t columns, const float *dy,
+                                  int64_t dy_stride, float *dx, int64_t dx_stride);
+
+/* y[b] = the mean of the rows of sequence b, 0 for an empty one. */
+int32_t ssm_mean_row_forward_f32(int64_t batch, const int32_t *offsets, int64_t columns, const float *x,
+                                 int64_t x_stride, float *y, int64_t y_stride);
+
+int32_t ssm_mean_row_backward_f32(int64_t batch, const int32_t *offsets, int64_t columns, const float *dy,
+                                  int64_t dy_stride, float *dx, int64_t dx_stride);
+
+/*
+ * Depthwise causal convolution, weight [columns, width], the last tap on the current step; bias may be null; silu: 0
+ * or 1, whether SiLU follows.
+ */
+int32_t ssm_causal_convolution_forward_f32(int64_t batch, const int32_t *offsets, int64_t columns, int64_t width,
+                                           const float *x, int64_t x_stride, const float *weight, int64_t weight_stride,
+                                           const float *bias, int32_t silu, float *y, int64_t y_stride);
+
+/* dbias may be null. */
+int32_t ssm_causal_convolution_backward_f32(int64_t batch, const int32_t *offsets, int64_t columns, int64_t width,
+                                            const float *x, int64_t x_stride, const float *weight,
+                                            int64_t weight_stride, const float *bias, int32_t silu, const float *dy,
+                                            int64_t dy_stride, float *dx, int64_t dx_stride, float *dweight,
+                                            int64_t dweight_stride, float *dbias);
+
+/* y[r] = table[tokens[r]]; SSM_INVALID_ARGUMENT if a token is not in [0, vocabulary). */
+int32_t ssm_embedding_forward_f32(int64_t rows, int64_t columns, int64_t vocabulary, const int32_t *tokens,
+                                  const float *table, int64_t table_stride, float *y, int64_t y_stride);
+
+/* dtable[tokens[r]] += dy[r], in row order. */
+int32_t ssm_embedding_backward_f32(int64_t rows, int64_t columns, int64_t vocabulary, const int32_t *tokens,
+                                   const float *dy, int64_t dy_stride, float *dtable, int64_t dtable_stride);
+
+/*
+ * Selective scan S6, org.sparkssm.kernel.SelectiveScan: columns = D, states = N. delta_bias, skip, gate, initial and
+ * last may be null. initial and last are [batch, D N], rows of D blocks of N.
+ * workspace: ssm_selective_scan_workspace_f32(states, longest sequence) floats.
+ */
+int32_t ssm_selective_scan_forward_f32(int64_t batch, const int32_t *offsets, int64_t columns, int64_t states,
+                                       const float *u, int64_t u_stride, const float *delta_raw,
+                                       int64_t delta_raw_stride, const float *delta_bias, const float *a,
+                                       int64_t a_stride, const float *b, int64_t b_stride, const float *c,
+                                       int64_t c_stride, const float *skip, const float *gate, int64_t gate_stride,
+                                       const float *initial, int64_t initial_stride, float *y, int64_t y_stride,
+                                       float *last, int64_t last_stride, float *workspace);
+
+/* dlast, ddelta_bias, dskip, dgate and dinitial may be null. States are recomputed in chunks. */
+int32_t ssm_selective_scan_backward_f32(
+    int64_t batch, const int32_t *offsets, int64_t columns, int64_t states, const float *u, int64_t u_stride,
+    const float *delta_raw, int64_t delta_raw_stride, const float *delta_bias, const float *a, int64_t a_stride,
+    const float *b, int64_t b_stride, const float *c, int64_t c_stride, const float *skip, const float *gate,
+    int64_t gate_stride, const float *initial, int64_t initial_stride, const float *dy, int64_t dy_stride,
+    const float *dlast, int64_t dlast_stride, float *du, int64_t du_stride, float *ddelta_raw,
+    int64_t ddelta_raw_stride, float *ddelta_bias, float *da, int64_t da_stride, float *db, int64_t db_stride,
+    float *dc, int64_t dc_stride, float *dskip, float *dgate, int64_t dgate_stride, float *dinitial,
+    int64_t dinitial_stride, float *workspace);
+
+int64_t ssm_selective_scan_workspace_f32(int64_t states, int64_t longest);
+
+typedef enum ssm_cde_solver { SSM_CDE_EULER = 0, SSM_CDE_RK4 = 1 } ssm_cde_solver;
+
+/*
+ * Dense linear controlled differential equation, org.sparkssm.kernel.LinearCdeSolve: controls = W, states = N, drives
+ * = X. a is [W N, N], dense. dxi and drive may be null together; initial, y and last may be null. The result of a
+ * sequence does not depend on the others; A_i z is skipped where domega_i is 0.
+ * workspace: ssm_linear_cde_workspace_f32(batch, controls, states, drives, 0) floats.
+ */
+int32_t ssm_linear_cde_forward_f32(int32_t solver, int64_t batch, const int32_t *offsets, int64_t controls,
+                                   int64_t states, int64_t drives, const float *domega, int64_t domega_stride,
+                                   const float *a, const float *dxi, int64_t dxi_stride, const float *drive,
+                                   int64_t drive_stride, const float *initial, int64_t initial_stride, float *y,
+                                   int64_t y_stride, float *last, int64_t last_stride, float *workspace);
+
+/*
+ * y as the forward wrote it. dy and dlast may be null, and every gradient but not all; da is dense and, like ddrive,
+ * added to.
+ * workspace: ssm_linear_cde_workspace_f32(batch, controls, states, drives, 1) floats.
+ */
+int32_t ssm_linear_cde_backward_f32(int32_t solver, int64_t batch, const int32_t *offsets, int64_t controls,
+                                    int64_t states, int64_t drives, const float *domega, int64_t domega_stride,
+                                    const float *a, const float *dxi, int64_t dxi_stride, const float *drive,
+                                    int64_t drive_stride, const float *initial, int64_t initial_stride, const float *y,
+                                    int64_t y_stride, const float *dy, int64_t dy_stride, const float *dlast,
+                                    int64_t dlast_stride, float *ddomega, int64_t ddomega_stride, float *da,
+                                    float *ddxi, int64_t ddxi_stride, float *ddrive, int64_t ddrive_stride,
+                                    float *dinitial, int64_t dinitial_stride, float *workspace);
+
+int64_t ssm_linear_cde_workspace_f32(int64_t batch, int64_t controls, int64_t states, int64_t drives,
+                                     int32_t backward);
+
+/* *sum = sum_r weights[r] sum_c (prediction - target)^2; dprediction, its gradient, may be null. */
+int32_t ssm_squared_error_f32(int64_t rows, int64_t columns, const float *prediction, int64_t prediction_stride,
+                              const float *target, int64_t target_stride, const float *weights, float *dprediction,
+                              int64_t dprediction_stride, double *sum);
+
+/*
+ * *sum = sum_r weights[r] (-log softmax(logits[r])[targets[r]]); dlogits may be null. Rows of weight 0 are not looked
+ * at; elsewhere a target outside [0, columns) is SSM_INVALID_ARGUMENT.
+ */
+int32_t ssm_softmax_cross_entropy_f32(int64_t rows, int64_t columns, const float *logits, int64_t logits_stride,
+                                      const int32_t *targets, const float *weights, float *dlogits,
+                                      int64_t dlogits_stride, double *sum);
+
+/* Adam, or AdamW where decoupled is 1, on n dense elements; step counts from 1. */
+int32_t ssm_adam_step_f32(int64_t n, double learning_rate, double beta1, double beta2, double epsilon,
+                          double weight_decay, int32_t decoupled, int64_t step, float *parameters,
+                          const float *gradient, float *m, float *v);
+
+/* ------------------------------------------------------------------ end of kernels of models */
+
 #ifdef __cplusplus
 }
 #endif

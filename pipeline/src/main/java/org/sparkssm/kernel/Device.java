@@ -1,6 +1,7 @@
 package org.sparkssm.kernel;
 
 import java.util.Arrays;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -53,18 +54,33 @@ public enum Device {
    */
   public Kernels open() {
     return switch (this) {
-      case REFERENCE -> new ReferenceKernels(Precision.FLOAT);
-      case AUTO -> fallback();
-      case CPU, GPU ->
+      case AUTO -> best();
+      case CPU -> host();
+      case GPU ->
           throw new InvalidInputException(
-              "device " + word + " is not available here: this build has no model kernels for it");
+              "device gpu is not available here: this build has no CUDA kernels");
+      case REFERENCE -> new ReferenceKernels(Precision.FLOAT);
     };
   }
 
-  private static Kernels fallback() {
-    if (ANNOUNCED.compareAndSet(false, true)) {
-      LOG.warn("Models run on the reference kernels (plain Java): there are no others here");
+  private static Kernels host() {
+    Optional<String> reason = HostKernels.unavailableReason();
+    if (reason.isPresent()) {
+      throw new InvalidInputException("device cpu is not available here: " + reason.get());
     }
-    return new ReferenceKernels(Precision.FLOAT);
+    return new HostKernels();
+  }
+
+  private static Kernels best() {
+    Optional<String> reason = HostKernels.unavailableReason();
+    Kernels kernels = reason.isEmpty() ? new HostKernels() : new ReferenceKernels(Precision.FLOAT);
+    if (ANNOUNCED.compareAndSet(false, true)) {
+      if (reason.isEmpty()) {
+        LOG.info("Models run on the kernels {}", kernels.description());
+      } else {
+        LOG.warn("Models run on the kernels {}: {}", kernels.description(), reason.get());
+      }
+    }
+    return kernels;
   }
 }

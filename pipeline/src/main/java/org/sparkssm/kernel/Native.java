@@ -71,4 +71,439 @@ public final class Native {
       int channels,
       int depth,
       double[] out);
+
+  // Kernels of models, on raw addresses: a null pointer is 0, and nothing checks them but
+  // HostKernels.
+
+  static native int ssm_copy_f32(
+      long rows,
+      long columns,
+      @Cast("const float*") long source,
+      long sourceStride,
+      @Cast("float*") long target,
+      long targetStride);
+
+  static native int ssm_fill_f32(
+      long rows, long columns, float value, @Cast("float*") long target, long targetStride);
+
+  static native int ssm_add_scaled_f32(
+      long rows,
+      long columns,
+      float alpha,
+      @Cast("const float*") long x,
+      long xStride,
+      @Cast("float*") long y,
+      long yStride);
+
+  static native int ssm_add_row_f32(
+      long rows,
+      long columns,
+      @Cast("const float*") long bias,
+      @Cast("float*") long x,
+      long xStride);
+
+  static native int ssm_sum_rows_f32(
+      long rows,
+      long columns,
+      @Cast("const float*") long x,
+      long xStride,
+      @Cast("float*") long sum);
+
+  static native int ssm_sum_of_squares_f32(
+      long rows, long columns, @Cast("const float*") long x, long xStride, double[] sum);
+
+  static native int ssm_activation_forward_f32(
+      int activation,
+      long rows,
+      long columns,
+      @Cast("const float*") long x,
+      long xStride,
+      @Cast("float*") long y,
+      long yStride);
+
+  static native int ssm_activation_backward_f32(
+      int activation,
+      long rows,
+      long columns,
+      @Cast("const float*") long x,
+      long xStride,
+      @Cast("const float*") long dy,
+      long dyStride,
+      @Cast("float*") long dx,
+      long dxStride);
+
+  static native int ssm_glu_forward_f32(
+      long rows,
+      long columns,
+      @Cast("const float*") long x,
+      long xStride,
+      @Cast("float*") long y,
+      long yStride);
+
+  static native int ssm_glu_backward_f32(
+      long rows,
+      long columns,
+      @Cast("const float*") long x,
+      long xStride,
+      @Cast("const float*") long dy,
+      long dyStride,
+      @Cast("float*") long dx,
+      long dxStride);
+
+  static native int ssm_negative_exp_forward_f32(
+      long rows,
+      long columns,
+      @Cast("const float*") long x,
+      long xStride,
+      @Cast("float*") long y,
+      long yStride);
+
+  static native int ssm_negative_exp_backward_f32(
+      long rows,
+      long columns,
+      @Cast("const float*") long y,
+      long yStride,
+      @Cast("const float*") long dy,
+      long dyStride,
+      @Cast("float*") long dx,
+      long dxStride);
+
+  static native int ssm_dropout_f32(
+      long rows,
+      long columns,
+      int threshold,
+      float scale,
+      @Cast("const int64_t*") long[] keys,
+      @Cast("float*") long x,
+      long xStride);
+
+  static native int ssm_rms_norm_forward_f32(
+      long rows,
+      long columns,
+      @Cast("const float*") long x,
+      long xStride,
+      @Cast("const float*") long gamma,
+      double epsilon,
+      @Cast("float*") long y,
+      long yStride,
+      @Cast("float*") long inverse,
+      long inverseStride);
+
+  static native int ssm_rms_norm_backward_f32(
+      long rows,
+      long columns,
+      @Cast("const float*") long x,
+      long xStride,
+      @Cast("const float*") long gamma,
+      @Cast("const float*") long inverse,
+      long inverseStride,
+      @Cast("const float*") long dy,
+      long dyStride,
+      @Cast("float*") long dx,
+      long dxStride,
+      @Cast("float*") long dgamma);
+
+  static native int ssm_layer_norm_forward_f32(
+      long rows,
+      long columns,
+      @Cast("const float*") long x,
+      long xStride,
+      @Cast("const float*") long gamma,
+      @Cast("const float*") long beta,
+      double epsilon,
+      @Cast("float*") long y,
+      long yStride,
+      @Cast("float*") long statistics,
+      long statisticsStride);
+
+  static native int ssm_layer_norm_backward_f32(
+      long rows,
+      long columns,
+      @Cast("const float*") long x,
+      long xStride,
+      @Cast("const float*") long gamma,
+      @Cast("const float*") long statistics,
+      long statisticsStride,
+      @Cast("const float*") long dy,
+      long dyStride,
+      @Cast("float*") long dx,
+      long dxStride,
+      @Cast("float*") long dgamma,
+      @Cast("float*") long dbeta);
+
+  static native int ssm_difference_forward_f32(
+      long batch,
+      int[] offsets,
+      long columns,
+      @Cast("const float*") long x,
+      long xStride,
+      @Cast("const float*") long before,
+      long beforeStride,
+      @Cast("float*") long y,
+      long yStride);
+
+  static native int ssm_difference_backward_f32(
+      long batch,
+      int[] offsets,
+      long columns,
+      @Cast("const float*") long dy,
+      long dyStride,
+      @Cast("float*") long dx,
+      long dxStride);
+
+  static native int ssm_last_row_forward_f32(
+      long batch,
+      int[] offsets,
+      long columns,
+      @Cast("const float*") long x,
+      long xStride,
+      @Cast("float*") long y,
+      long yStride);
+
+  static native int ssm_last_row_backward_f32(
+      long batch,
+      int[] offsets,
+      long columns,
+      @Cast("const float*") long dy,
+      long dyStride,
+      @Cast("float*") long dx,
+      long dxStride);
+
+  static native int ssm_mean_row_forward_f32(
+      long batch,
+      int[] offsets,
+      long columns,
+      @Cast("const float*") long x,
+      long xStride,
+      @Cast("float*") long y,
+      long yStride);
+
+  static native int ssm_mean_row_backward_f32(
+      long batch,
+      int[] offsets,
+      long columns,
+      @Cast("const float*") long dy,
+      long dyStride,
+      @Cast("float*") long dx,
+      long dxStride);
+
+  static native int ssm_causal_convolution_forward_f32(
+      long batch,
+      int[] offsets,
+      long columns,
+      long width,
+      @Cast("const float*") long x,
+      long xStride,
+      @Cast("const float*") long weight,
+      long weightStride,
+      @Cast("const float*") long bias,
+      int silu,
+      @Cast("float*") long y,
+      long yStride);
+
+  static native int ssm_causal_convolution_backward_f32(
+      long batch,
+      int[] offsets,
+      long columns,
+      long width,
+      @Cast("const float*") long x,
+      long xStride,
+      @Cast("const float*") long weight,
+      long weightStride,
+      @Cast("const float*") long bias,
+      int silu,
+      @Cast("const float*") long dy,
+      long dyStride,
+      @Cast("float*") long dx,
+      long dxStride,
+      @Cast("float*") long dweight,
+      long dweightStride,
+      @Cast("float*") long dbias);
+
+  static native int ssm_embedding_forward_f32(
+      long rows,
+      long columns,
+      long vocabulary,
+      int[] tokens,
+      @Cast("const float*") long table,
+      long tableStride,
+      @Cast("float*") long y,
+      long yStride);
+
+  static native int ssm_embedding_backward_f32(
+      long rows,
+      long columns,
+      long vocabulary,
+      int[] tokens,
+      @Cast("const float*") long dy,
+      long dyStride,
+      @Cast("float*") long dtable,
+      long dtableStride);
+
+  static native int ssm_selective_scan_forward_f32(
+      long batch,
+      int[] offsets,
+      long columns,
+      long states,
+      @Cast("const float*") long u,
+      long uStride,
+      @Cast("const float*") long deltaRaw,
+      long deltaRawStride,
+      @Cast("const float*") long deltaBias,
+      @Cast("const float*") long a,
+      long aStride,
+      @Cast("const float*") long b,
+      long bStride,
+      @Cast("const float*") long c,
+      long cStride,
+      @Cast("const float*") long skip,
+      @Cast("const float*") long gate,
+      long gateStride,
+      @Cast("const float*") long initial,
+      long initialStride,
+      @Cast("float*") long y,
+      long yStride,
+      @Cast("float*") long last,
+      long lastStride,
+      @Cast("float*") long workspace);
+
+  static native int ssm_selective_scan_backward_f32(
+      long batch,
+      int[] offsets,
+      long columns,
+      long states,
+      @Cast("const float*") long u,
+      long uStride,
+      @Cast("const float*") long deltaRaw,
+      long deltaRawStride,
+      @Cast("const float*") long deltaBias,
+      @Cast("const float*") long a,
+      long aStride,
+      @Cast("const float*") long b,
+      long bStride,
+      @Cast("const float*") long c,
+      long cStride,
+      @Cast("const float*") long skip,
+      @Cast("const float*") long gate,
+      long gateStride,
+      @Cast("const float*") long initial,
+      long initialStride,
+      @Cast("const float*") long dy,
+      long dyStride,
+      @Cast("const float*") long dlast,
+      long dlastStride,
+      @Cast("float*") long du,
+      long duStride,
+      @Cast("float*") long ddeltaRaw,
+      long ddeltaRawStride,
+      @Cast("float*") long ddeltaBias,
+      @Cast("float*") long da,
+      long daStride,
+      @Cast("float*") long db,
+      long dbStride,
+      @Cast("float*") long dc,
+      long dcStride,
+      @Cast("float*") long dskip,
+      @Cast("float*") long dgate,
+      long dgateStride,
+      @Cast("float*") long dinitial,
+      long dinitialStride,
+      @Cast("float*") long workspace);
+
+  static native @Cast("int64_t") long ssm_selective_scan_workspace_f32(long states, long longest);
+
+  static native int ssm_linear_cde_forward_f32(
+      int solver,
+      long batch,
+      int[] offsets,
+      long controls,
+      long states,
+      long drives,
+      @Cast("const float*") long domega,
+      long domegaStride,
+      @Cast("const float*") long a,
+      @Cast("const float*") long dxi,
+      long dxiStride,
+      @Cast("const float*") long drive,
+      long driveStride,
+      @Cast("const float*") long initial,
+      long initialStride,
+      @Cast("float*") long y,
+      long yStride,
+      @Cast("float*") long last,
+      long lastStride,
+      @Cast("float*") long workspace);
+
+  static native int ssm_linear_cde_backward_f32(
+      int solver,
+      long batch,
+      int[] offsets,
+      long controls,
+      long states,
+      long drives,
+      @Cast("const float*") long domega,
+      long domegaStride,
+      @Cast("const float*") long a,
+      @Cast("const float*") long dxi,
+      long dxiStride,
+      @Cast("const float*") long drive,
+      long driveStride,
+      @Cast("const float*") long initial,
+      long initialStride,
+      @Cast("const float*") long y,
+      long yStride,
+      @Cast("const float*") long dy,
+      long dyStride,
+      @Cast("const float*") long dlast,
+      long dlastStride,
+      @Cast("float*") long ddomega,
+      long ddomegaStride,
+      @Cast("float*") long da,
+      @Cast("float*") long ddxi,
+      long ddxiStride,
+      @Cast("float*") long ddrive,
+      long ddriveStride,
+      @Cast("float*") long dinitial,
+      long dinitialStride,
+      @Cast("float*") long workspace);
+
+  static native @Cast("int64_t") long ssm_linear_cde_workspace_f32(
+      long batch, long controls, long states, long drives, int backward);
+
+  static native int ssm_squared_error_f32(
+      long rows,
+      long columns,
+      @Cast("const float*") long prediction,
+      long predictionStride,
+      @Cast("const float*") long target,
+      long targetStride,
+      float[] weights,
+      @Cast("float*") long dprediction,
+      long dpredictionStride,
+      double[] sum);
+
+  static native int ssm_softmax_cross_entropy_f32(
+      long rows,
+      long columns,
+      @Cast("const float*") long logits,
+      long logitsStride,
+      int[] targets,
+      float[] weights,
+      @Cast("float*") long dlogits,
+      long dlogitsStride,
+      double[] sum);
+
+  static native int ssm_adam_step_f32(
+      long n,
+      double learningRate,
+      double beta1,
+      double beta2,
+      double epsilon,
+      double weightDecay,
+      int decoupled,
+      long step,
+      @Cast("float*") long parameters,
+      @Cast("const float*") long gradient,
+      @Cast("float*") long m,
+      @Cast("float*") long v);
 }

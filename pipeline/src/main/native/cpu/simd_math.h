@@ -1,0 +1,178 @@
+// Elementary functions of single precision on vectors. The stated bounds are units in the last place of the result,
+// checked by test/simd_math_test.cpp against double precision on every instruction set. NaN gives NaN.
+// The coefficients are minimax fits (iteratively reweighted least squares in double precision) on the interval named.
+#pragma once
+
+#include "simd.h"
+
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
+namespace SSM_NAMESPACE {
+
+typedef Vector<float> Floats;
+typedef typename VectorOf<int32_t>::type Ints;
+constexpr int kLanes = VectorOf<float>::lanes;
+
+SSM_INLINE Floats bits_to_floats(Ints v) { return (Floats)v; }
+SSM_INLINE Ints floats_to_bits(Floats v) { return (Ints)v; }
+
+// Keeps NaN in v: the comparison is false then.
+SSM_INLINE Floats at_least(Floats v, float low) { return v < low ? broadcast(low) : v; }
+SSM_INLINE Floats at_most(Floats v, float high) { return v > high ? broadcast(high) : v; }
+SSM_INLINE Floats absolute(Floats v) { return bits_to_floats(floats_to_bits(v) & 0x7fffffff); }
+SSM_INLINE Floats with_sign_of(Floats magnitude, Floats sign) {
+  return bits_to_floats((floats_to_bits(magnitude) & 0x7fffffff) | (floats_to_bits(sign) & ~0x7fffffff));
+}
+
+// Adding it rounds to the nearest integer, which then stands in the low bits.
+constexpr float kRounder = 12582912.0f;
+constexpr int32_t kRounderBits = 0x4B400000;
+
+// 2^t for |r| <= 1/2, without the power of two.
+SSM_INLINE Floats exp2_fraction(Floats r) {
+  Floats p = broadcast(0.0013264754f);
+  p = p * r + 0.009671512f;
+  p = p * r + 0.055507336f;
+  p = p * r + 0.24022242f;
+  p = p * r + 0.693147f;
+  return p * r + 1.0f;
+}
+
+// 2^t, 3 ulp. Below t = -125.5 the result lies between 0 and 2^-125 (0 with AVX-512), above 127.5 it is at least
+// 2^127: meant for decays, where t <= 0.
+SSM_INLINE Floats exp2_of_decay(Floats t) {
+#if defined(__AVX512F__)
+  const Floats n = (Floats)_mm512_roundscale_ps((__m512)t, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  return (Floats)_mm512_scalef_ps((__m512)exp2_fraction(t - n), (__m512)n);
+#else
+  t = at_most(at_least(t, -125.5f), 127.5f);
+  const Floats k = t + kRounder;
+  return bits_to_floats(floats_to_bits(exp2_fraction(t - (k - kRounder))) + (floats_to_bits(k) << 23));
+#endif
+}
+
+// e^x, 2 ulp; overflow gives infinity, underflow denormals and 0.
+SSM_INLINE Floats exp(Floats x) {
+  x = at_most(at_least(x, -110.0f), 90.0f);
+  const Floats k = x * 1.44269504f + kRounder;
+  const Floats n = k - kRounder;
+  Floats r = x - n * 0.693359375f;
+  r = r + n * 2.12194440e-4f;
+  Floats p = broadcast(0.0013814482f);
+  p = p * r + 0.008368781f;
+  p = p * r + 0.041668393f;
+  p = p * r + 0.1666652f;
+  p = p * r + 0.49999994f;
+  p = (p * r) * r + r + 1.0f;
+  // In two factors, so that neither leaves the exponent's range.
+  const Ints exponent = floats_to_bits(k) - kRounderBits;
+  const Ints half = exponent >> 1;
+  return p * bits_to_floats((half + 127) << 23) * bits_to_floats((exponent - half + 127) << 23);
+}
+
+// log(1 + z) for 0 <= z <= 1, 2 ulp: 2 artanh(z / (2 + z)).
+SSM_INLINE Floats log1p_of_fraction(Floats z) {
+  const Floats s = z / (z + 2.0f);
+  const Floats q = s * s;
+  Floats p = broadcast(0.12212437f);
+  p = p * q + 0.10694985f;
+  p = p * q + 0.14310521f;
+  p = p * q + 0.19999339f;
+  p = p * q + 0.3333334f;
+  return 2.0f * s + 2.0f * s * (q * p);
+}
+
+// log(1 + e^x), 3 ulp down to x = -87; no linear cut-off.
+SSM_INLINE Floats softplus(Floats x) {
+  const Floats positive = x < 0.0f ? broadcast(0.0f) : x;
+  return positive + log1p_of_fraction(exp(-absolute(x)));
+}
+
+// 1 / (1 + e^-x), 3 ulp down to x = -87.
+SSM_INLINE Floats sigmoid(Floats x) {
+  const Floats z = exp(-absolute(x));
+  return (x < 0.0f ? z : broadcast(1.0f)) / (z + 1.0f);
+}
+
+// tanh x, 3 ulp.
+SSM_INLINE Floats tanh(Floats x) {
+  const Floats a = absolute(x);
+  const Floats q = x * x;
+  Floats p = broadcast(-0.005704644f);
+  p = p * q + 0.020638859f;
+  p = p * q - 0.053739678f;
+  p = p * q + 0.13331442f;
+  p = p * q - 0.3333328f;
+  const Floats small = x + x * (p * q);
+  const Floats large = with_sign_of(1.0f - 2.0f / (exp(2.0f * a) + 1.0f), x);
+  return a < 0.625f ? small : large;
+}
+
+// erf x for |x| <= 1, 2 ulp.
+SSM_INLINE Floats erf_near_zero(Floats x) {
+  const Floats q = x * x;
+  Floats p = broadcast(7.853848e-05f);
+  p = p * q - 0.00080101896f;
+  p = p * q + 0.0051883273f;
+  p = p * q - 0.026853811f;
+  p = p * q + 0.112835854f;
+  p = p * q - 0.37612626f;
+  p = p * q + 0.1283791671f;
+  return x + x * p;
+}
+
+// erfc x for x >= 1, 16 ulp down to 2^-120: e^(-x^2) v Q(v) with v = 1 / (1 + x).
+SSM_INLINE Floats erfc_of_large(Floats x) {
+  const Floats v = 1.0f / (x + 1.0f);
+  Floats p = broadcast(2.0254118f);
+  p = p * v - 4.6199265f;
+  p = p * v + 3.3789458f;
+  p = p * v + 0.019451356f;
+  p = p * v - 0.9048698f;
+  p = p * v - 0.23116422f;
+  p = p * v + 0.2756531f;
+  p = p * v + 0.5646052f;
+  p = p * v + 0.5641787f;
+  // x^2 = s + d exactly; e^-d is 1 - d to working precision. Without fused multiply-add d is nearly 0 or unknown.
+  const Floats high = bits_to_floats(floats_to_bits(x) & ~0xfff);
+  const Floats s = high * high;
+  const Floats d = (x - high) * (x + high);
+  return exp(-s) * exp(-d) * (v * p);
+}
+
+// erfc x, 16 ulp of max(erfc x, 2^-120).
+SSM_INLINE Floats erfc(Floats x) {
+  const Floats a = absolute(x);
+  const Floats far = erfc_of_large(at_most(a, 13.0f));
+  return a < 1.0f ? 1.0f - erf_near_zero(x) : (x < 0.0f ? 2.0f - far : far);
+}
+
+// erf x, 3 ulp.
+SSM_INLINE Floats erf(Floats x) {
+  const Floats a = absolute(x);
+  return a < 1.0f ? erf_near_zero(x) : with_sign_of(1.0f - erfc_of_large(at_most(a, 13.0f)), x);
+}
+
+// The first count < kLanes elements; the rest is zero.
+SSM_INLINE Floats load_part(const float *p, int count) {
+  Floats v = {};
+  for (int i = 0; i < count; ++i) v[i] = p[i];
+  return v;
+}
+
+SSM_INLINE void store_part(float *p, Floats v, int count) {
+  for (int i = 0; i < count; ++i) p[i] = v[i];
+}
+
+// The sum of the lanes, in a fixed order.
+SSM_INLINE float sum_of_lanes(Floats v) {
+  float part[kLanes];
+  store(part, v);
+  for (int width = kLanes / 2; width > 0; width /= 2)
+    for (int i = 0; i < width; ++i) part[i] += part[i + width];
+  return part[0];
+}
+
+}  // namespace SSM_NAMESPACE
