@@ -1,12 +1,18 @@
 package org.sparkssm.ml;
 
 import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
 import org.apache.spark.ml.linalg.SQLDataTypes;
 import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.Metadata;
 import org.apache.spark.sql.types.NumericType;
+import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 import org.sparkssm.data.InvalidInputException;
+import org.sparkssm.data.SequenceSchema;
 
 /** Checks of column names and types for {@code transformSchema}. */
 final class Columns {
@@ -42,15 +48,59 @@ final class Columns {
   }
 
   /**
-   * The schema with one more column.
+   * Checks that a column is an array of one type of number.
+   *
+   * @throws InvalidInputException if it is not
+   */
+  static void requireArray(StructType schema, String name, DataType element) {
+    String expected = "array<" + element.simpleString() + ">";
+    DataType type = type(schema, name, expected);
+    if (!(type instanceof ArrayType array && array.elementType().equals(element))) {
+      throw wrongType(name, type, expected);
+    }
+  }
+
+  /** The schema after the array columns {@code names} were checked to have no null element. */
+  static StructType withoutNullElements(StructType schema, List<String> names) {
+    StructType checked = new StructType();
+    for (StructField field : schema.fields()) {
+      DataType type = field.dataType();
+      if (names.contains(field.name())) {
+        type = DataTypes.createArrayType(((ArrayType) type).elementType(), false);
+      }
+      checked = checked.add(field.name(), type, field.nullable(), field.metadata());
+    }
+    return checked;
+  }
+
+  /** The number of channels that a column's metadata names. */
+  static Optional<Integer> channelsOf(StructType schema, String name) {
+    Metadata metadata = schema.apply(name).metadata();
+    return metadata.contains(SequenceSchema.CHANNELS_METADATA)
+        ? Optional.of((int) metadata.getLong(SequenceSchema.CHANNELS_METADATA))
+        : Optional.empty();
+  }
+
+  /** The index of the id column, for messages; -1 if there is none. */
+  static int idField(StructType schema) {
+    return Arrays.asList(schema.fieldNames()).indexOf(SequenceSchema.ID);
+  }
+
+  /** The schema with one more column, which is never null and has no metadata. */
+  static StructType append(StructType schema, String name, DataType type) {
+    return append(schema, name, type, Metadata.empty());
+  }
+
+  /**
+   * The schema with one more column, which is never null.
    *
    * @throws InvalidInputException if the name is taken
    */
-  static StructType append(StructType schema, String name, DataType type, boolean nullable) {
+  static StructType append(StructType schema, String name, DataType type, Metadata metadata) {
     if (Arrays.asList(schema.fieldNames()).contains(name)) {
       throw new InvalidInputException(
           "column " + name + " exists already, expected a free name for the output");
     }
-    return schema.add(name, type, nullable);
+    return schema.add(name, type, false, metadata);
   }
 }

@@ -206,7 +206,7 @@ public final class LinearReadout extends Estimator<LinearReadoutModel>
       throw Columns.wrongType(getOrDefault(labelCol), label, "a number, vector or array");
     }
     DataType prediction = manyOutputs ? SQLDataTypes.VectorType() : DataTypes.DoubleType;
-    return Columns.append(schema, getOrDefault(predictionCol), prediction, false);
+    return Columns.append(schema, getOrDefault(predictionCol), prediction);
   }
 
   @Override

@@ -141,7 +141,7 @@ public final class LinearReadoutModel extends Model<LinearReadoutModel> implemen
   public StructType transformSchema(StructType schema) {
     ReadoutColumns.checkFeatures(schema, getOrDefault(featuresCol));
     DataType type = map.outputs() == 1 ? DataTypes.DoubleType : SQLDataTypes.VectorType();
-    return Columns.append(schema, getOrDefault(predictionCol), type, false);
+    return Columns.append(schema, getOrDefault(predictionCol), type);
   }
 
   @Override
