@@ -89,6 +89,24 @@ public final class SignatureSize {
     return (int) width;
   }
 
+  /**
+   * Reads a value of {@link #MAX_BYTES_KEY}.
+   *
+   * @param value as configured; null if it is not set
+   * @throws InvalidInputException if it is not a whole number
+   */
+  public static long maxBytes(String value) {
+    if (value == null) {
+      return DEFAULT_MAX_BYTES;
+    }
+    try {
+      return Long.parseLong(value.strip());
+    } catch (NumberFormatException e) {
+      throw new InvalidInputException(
+          MAX_BYTES_KEY + " is '" + value + "', expected a number of bytes", e);
+    }
+  }
+
   /** {@link #width(int, int)} as an array length, within {@code maxBytes} a row. */
   public static int requireWidth(int channels, int depth, int bytesPerEntry, long maxBytes) {
     return requireWithin(

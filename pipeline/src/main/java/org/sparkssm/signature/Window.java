@@ -1,5 +1,6 @@
 package org.sparkssm.signature;
 
+import java.io.Serializable;
 import java.util.Locale;
 import org.sparkssm.data.InvalidInputException;
 
@@ -14,7 +15,9 @@ import org.sparkssm.data.InvalidInputException;
  * @param size points of a sliding window, or of the first expanding one; depth of a dyadic division
  * @param step points between the starts of sliding windows, or between the ends of expanding ones
  */
-public record Window(Kind kind, int size, int step) {
+public record Window(Kind kind, int size, int step) implements Serializable {
+  private static final long serialVersionUID = 1L;
+
   /** How windows follow one another. */
   public enum Kind {
     /** One window, the whole sequence. */

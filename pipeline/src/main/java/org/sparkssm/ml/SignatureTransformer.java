@@ -1,0 +1,435 @@
+package org.sparkssm.ml;
+
+import java.util.Arrays;
+import java.util.List;
+import org.apache.spark.ml.Transformer;
+import org.apache.spark.ml.attribute.Attribute;
+import org.apache.spark.ml.attribute.AttributeGroup;
+import org.apache.spark.ml.attribute.NumericAttribute;
+import org.apache.spark.ml.linalg.SQLDataTypes;
+import org.apache.spark.ml.param.IntParam;
+import org.apache.spark.ml.param.Param;
+import org.apache.spark.ml.param.ParamMap;
+import org.apache.spark.ml.param.ParamValidators;
+import org.apache.spark.ml.util.DefaultParamsReader;
+import org.apache.spark.ml.util.DefaultParamsWritable;
+import org.apache.spark.ml.util.Identifiable$;
+import org.apache.spark.ml.util.MLReader;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.types.ArrayType;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.Metadata;
+import org.apache.spark.sql.types.StructField;
+import org.apache.spark.sql.types.StructType;
+import org.sparkssm.data.InvalidInputException;
+import org.sparkssm.data.SequenceSchema;
+import org.sparkssm.signature.LogSignatureBasis;
+import org.sparkssm.signature.PathTransform;
+import org.sparkssm.signature.SignatureFeatures;
+import org.sparkssm.signature.SignatureSize;
+import org.sparkssm.signature.Window;
+import org.sparkssm.spark.PartitionMap;
+import scala.Option;
+
+/**
+ * Signature features of sequences: path transforms, windows, then the signature or log-signature of
+ * each window ({@link SignatureFeatures}).
+ *
+ * <p>The input column is a flat array of floats or doubles, {@code [length x channels]} row-major;
+ * the number of channels comes from the column's metadata, as data sets have it, or from {@link
+ * #channels}. The output is
+ *
+ * <ul>
+ *   <li>an MLlib vector whose ML attributes name the words ({@link #outputType} {@code vector}, the
+ *       default), or a flat array of the input's element type ({@code array});
+ *   <li>with sliding and expanding windows, whose number depends on the length of a sequence, an
+ *       array of these, one a window. Global and dyadic windows stand side by side in one row.
+ * </ul>
+ *
+ * <p>Many rows go into one call of the kernels; a batch holds at most {@value #BATCH_BYTES} bytes
+ * of input and output, or one row. A row of features over the limit {@code
+ * spark.ssm.signature.maxBytes} is refused: for global and dyadic windows before anything runs. A
+ * missing sequence, a missing or non-finite number and times that do not increase are errors that
+ * name the row.
+ */
+public final class SignatureTransformer extends Transformer implements DefaultParamsWritable {
+  private static final long serialVersionUID = 1L;
+
+  static final int BATCH_BYTES = 32 << 20;
+
+  /** With more features than this the metadata has their number, but not their names. */
+  private static final int MAX_NAMED_FEATURES = 20_000;
+
+  private final String uid;
+  private final Param<String> inputCol;
+  private final Param<String> outputCol;
+  private final Param<String> timesCol;
+  private final Param<String> idCol;
+  private final IntParam channels;
+  private final IntParam depth;
+  private final Param<String> kind;
+  private final Param<String> basis;
+  private final Param<String> transforms;
+  private final Param<String> window;
+  private final Param<String> outputType;
+
+  public SignatureTransformer() {
+    this(Identifiable$.MODULE$.randomUID("signature"));
+  }
+
+  public SignatureTransformer(String uid) {
+    this.uid = uid;
+    inputCol =
+        new Param<>(
+            this, "inputCol", "column of paths: flat arrays [length x channels], row-major");
+    outputCol = new Param<>(this, "outputCol", "column of features to add");
+    timesCol =
+        new Param<>(
+            this,
+            "timesCol",
+            "column of times, array<double>, strictly increasing, counted from the first; used by"
+                + " the transform time, which takes uniform times from 0 to 1 without it");
+    idCol = new Param<>(this, "idCol", "column that names a row in error messages, if it is there");
+    channels =
+        new IntParam(
+            this,
+            "channels",
+            "number of channels; by default that of the input column's metadata",
+            ParamValidators.gtEq(1));
+    depth = new IntParam(this, "depth", "truncation level", ParamValidators.gtEq(1));
+    kind =
+        new Param<>(
+            this,
+            "kind",
+            "signature or logsignature",
+            ParamValidators.inArray(new String[] {"signature", "logsignature"}));
+    basis =
+        new Param<>(
+            this,
+            "basis",
+            "coordinates of a log-signature: expanded, words or lyndon",
+            ParamValidators.inArray(new String[] {"expanded", "words", "lyndon"}));
+    transforms =
+        new Param<>(
+            this,
+            "transforms",
+            "transforms of the path, from left to right, separated by commas: time, basepoint,"
+                + " lead-lag, invisibility-reset, cumsum");
+    window =
+        new Param<>(
+            this,
+            "window",
+            "windows over the transformed points: global, sliding:SIZE:STEP,"
+                + " expanding:INITIAL:STEP or dyadic:DEPTH");
+    outputType =
+        new Param<>(
+            this,
+            "outputType",
+            "vector or array",
+            ParamValidators.inArray(new String[] {"vector", "array"}));
+    setDefault(inputCol, SequenceSchema.VALUES);
+    setDefault(outputCol, "features");
+    setDefault(idCol, SequenceSchema.ID);
+    setDefault(depth, 3);
+    setDefault(kind, "signature");
+    setDefault(basis, "lyndon");
+    setDefault(transforms, "");
+    setDefault(window, "global");
+    setDefault(outputType, "vector");
+  }
+
+  @Override
+  public String uid() {
+    return uid;
+  }
+
+  public Param<String> inputCol() {
+    return inputCol;
+  }
+
+  public Param<String> outputCol() {
+    return outputCol;
+  }
+
+  public Param<String> timesCol() {
+    return timesCol;
+  }
+
+  public Param<String> idCol() {
+    return idCol;
+  }
+
+  public IntParam channels() {
+    return channels;
+  }
+
+  public IntParam depth() {
+    return depth;
+  }
+
+  public Param<String> kind() {
+    return kind;
+  }
+
+  public Param<String> basis() {
+    return basis;
+  }
+
+  public Param<String> transforms() {
+    return transforms;
+  }
+
+  public Param<String> window() {
+    return window;
+  }
+
+  public Param<String> outputType() {
+    return outputType;
+  }
+
+  public SignatureTransformer setInputCol(String value) {
+    set(inputCol, value);
+    return this;
+  }
+
+  public SignatureTransformer setOutputCol(String value) {
+    set(outputCol, value);
+    return this;
+  }
+
+  public SignatureTransformer setTimesCol(String value) {
+    set(timesCol, value);
+    return this;
+  }
+
+  public SignatureTransformer setIdCol(String value) {
+    set(idCol, value);
+    return this;
+  }
+
+  public SignatureTransformer setChannels(int value) {
+    set(channels, value);
+    return this;
+  }
+
+  public SignatureTransformer setDepth(int value) {
+    set(depth, value);
+    return this;
+  }
+
+  public SignatureTransformer setKind(String value) {
+    set(kind, value);
+    return this;
+  }
+
+  public SignatureTransformer setBasis(String value) {
+    set(basis, value);
+    return this;
+  }
+
+  /**
+   * Sets the list of transforms.
+   *
+   * @throws InvalidInputException for an unknown name or an impossible order
+   */
+  public SignatureTransformer setTransforms(String value) {
+    PathTransform.list(value);
+    set(transforms, value);
+    return this;
+  }
+
+  /**
+   * Sets the windows.
+   *
+   * @throws InvalidInputException if the text is none of the forms
+   */
+  public SignatureTransformer setWindow(String value) {
+    Window.parse(value);
+    set(window, value);
+    return this;
+  }
+
+  public SignatureTransformer setOutputType(String value) {
+    set(outputType, value);
+    return this;
+  }
+
+  public String getInputCol() {
+    return $(inputCol);
+  }
+
+  public String getOutputCol() {
+    return $(outputCol);
+  }
+
+  public int getDepth() {
+    return (Integer) $(depth);
+  }
+
+  public String getKind() {
+    return $(kind);
+  }
+
+  public String getBasis() {
+    return $(basis);
+  }
+
+  public String getTransforms() {
+    return $(transforms);
+  }
+
+  public String getWindow() {
+    return $(window);
+  }
+
+  public String getOutputType() {
+    return $(outputType);
+  }
+
+  @Override
+  public Dataset<Row> transform(Dataset<?> dataset) {
+    StructType schema = transformSchema(dataset.schema());
+    return PartitionMap.apply(dataset.toDF(), schema, batches(dataset.schema()));
+  }
+
+  @Override
+  public StructType transformSchema(StructType schema) {
+    int width = requireChannels(schema);
+    SignatureFeatures features = features();
+    requireTimes(schema);
+    boolean isVector = isVector();
+    int bytesPerEntry = isVector ? Double.BYTES : bytesPerElement(schema);
+    Window windows = features.window();
+    int count = windows.hasFixedCount() ? windows.count(0) : 1;
+    features.requireWidth(width, count, bytesPerEntry, maxBytes());
+    DataType one =
+        isVector
+            ? SQLDataTypes.VectorType()
+            : DataTypes.createArrayType(elementType(schema), false);
+    DataType type = windows.hasFixedCount() ? one : DataTypes.createArrayType(one, false);
+    Metadata metadata =
+        isVector && windows.hasFixedCount() ? attributes(features, width, count) : Metadata.empty();
+    StructType appended = Columns.append(schema, $(outputCol), type, false);
+    StructField[] fields = appended.fields();
+    fields[fields.length - 1] = new StructField($(outputCol), type, false, metadata);
+    return new StructType(fields);
+  }
+
+  @Override
+  public SignatureTransformer copy(ParamMap extra) {
+    return defaultCopy(extra);
+  }
+
+  public static MLReader<SignatureTransformer> read() {
+    return new DefaultParamsReader<>();
+  }
+
+  public static SignatureTransformer load(String path) {
+    return read().load(path);
+  }
+
+  private SignatureFeatures features() {
+    return new SignatureFeatures(
+        SignatureFeatures.Kind.of($(kind)),
+        getDepth(),
+        LogSignatureBasis.of($(basis)),
+        PathTransform.list($(transforms)),
+        Window.parse($(window)));
+  }
+
+  private SignatureBatches batches(StructType schema) {
+    List<String> names = Arrays.asList(schema.fieldNames());
+    return new SignatureBatches(
+        features(),
+        requireChannels(schema),
+        schema,
+        names.indexOf($(inputCol)),
+        usesTimesColumn() ? names.indexOf($(timesCol)) : -1,
+        names.indexOf($(idCol)),
+        isVector(),
+        maxBytes(),
+        BATCH_BYTES);
+  }
+
+  /** The channels of the input column, whose type is checked too. */
+  private int requireChannels(StructType schema) {
+    elementType(schema);
+    Metadata metadata = schema.apply($(inputCol)).metadata();
+    boolean known = metadata.contains(SequenceSchema.CHANNELS_METADATA);
+    if (isSet(channels)) {
+      int set = (Integer) $(channels);
+      if (known && metadata.getLong(SequenceSchema.CHANNELS_METADATA) != set) {
+        throw new InvalidInputException(
+            "column "
+                + $(inputCol)
+                + " has "
+                + metadata.getLong(SequenceSchema.CHANNELS_METADATA)
+                + " channels by its metadata, but channels is set to "
+                + set);
+      }
+      return set;
+    }
+    if (!known) {
+      throw new InvalidInputException(
+          "column "
+              + $(inputCol)
+              + " has no number of channels in its metadata, expected channels to be set");
+    }
+    return Math.toIntExact(metadata.getLong(SequenceSchema.CHANNELS_METADATA));
+  }
+
+  private DataType elementType(StructType schema) {
+    String expected = "array<float> or array<double>";
+    DataType type = Columns.type(schema, $(inputCol), expected);
+    if (type instanceof ArrayType array
+        && (array.elementType().equals(DataTypes.FloatType)
+            || array.elementType().equals(DataTypes.DoubleType))) {
+      return array.elementType();
+    }
+    throw Columns.wrongType($(inputCol), type, expected);
+  }
+
+  private int bytesPerElement(StructType schema) {
+    return elementType(schema).equals(DataTypes.FloatType) ? Float.BYTES : Double.BYTES;
+  }
+
+  private boolean usesTimesColumn() {
+    return isSet(timesCol) && PathTransform.list($(transforms)).contains(PathTransform.TIME);
+  }
+
+  private void requireTimes(StructType schema) {
+    if (!usesTimesColumn()) {
+      return;
+    }
+    DataType type = Columns.type(schema, $(timesCol), "array<double>");
+    if (!(type instanceof ArrayType array && array.elementType().equals(DataTypes.DoubleType))) {
+      throw Columns.wrongType($(timesCol), type, "array<double>");
+    }
+  }
+
+  private boolean isVector() {
+    return $(outputType).equals("vector");
+  }
+
+  private Metadata attributes(SignatureFeatures features, int width, int windows) {
+    long count = features.windowWidth(width) * windows;
+    if (count > MAX_NAMED_FEATURES) {
+      return new AttributeGroup($(outputCol), (int) count).toMetadata();
+    }
+    Attribute[] attributes =
+        features.labels(width, windows).stream()
+            .map(label -> NumericAttribute.defaultAttr().withName(label))
+            .toArray(Attribute[]::new);
+    return new AttributeGroup($(outputCol), attributes).toMetadata();
+  }
+
+  private static long maxBytes() {
+    Option<SparkSession> session =
+        SparkSession.getActiveSession().orElse(SparkSession::getDefaultSession);
+    return SignatureSize.maxBytes(
+        session.isEmpty() ? null : session.get().conf().get(SignatureSize.MAX_BYTES_KEY, null));
+  }
+}
