@@ -1,0 +1,31 @@
+package org.sparkssm.train;
+
+import org.sparkssm.model.LossSums;
+
+/**
+ * How the sums over all micro-shards come together: in threads of this JVM ({@link LocalExchange}),
+ * or in tasks of a cluster. Every implementation adds along {@link FixedTree}, so that all give the
+ * same bits.
+ */
+public interface GradientExchange extends AutoCloseable {
+
+  /** What runs where, for logs. */
+  String description();
+
+  /**
+   * The gradient sum of one global batch.
+   *
+   * @param parameters [P]
+   */
+  GradientSum gradient(float[] parameters, ShardStep step);
+
+  /**
+   * The loss sums over all validation rows.
+   *
+   * @param parameters [P]
+   */
+  LossSums evaluate(float[] parameters);
+
+  @Override
+  void close();
+}

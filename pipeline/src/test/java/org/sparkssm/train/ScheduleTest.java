@@ -1,0 +1,41 @@
+package org.sparkssm.train;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import org.junit.jupiter.api.Test;
+import org.sparkssm.data.InvalidInputException;
+import org.sparkssm.testing.OracleFile;
+
+class ScheduleTest {
+  @Test
+  void cosineWithWarmupAgreesWithOracle() {
+    for (OracleFile.Case c : OracleFile.cases("layers.json", "cosine_with_warmup")) {
+      double[] steps = c.input("step");
+      double[] expected = c.output("learning_rate");
+      for (int i = 0; i < steps.length; i++) {
+        double rate =
+            Schedule.COSINE.rate(
+                c.parameter("base_rate").asDouble(),
+                c.parameter("minimum_rate").asDouble(),
+                c.parameter("warmup_steps").asLong(),
+                c.parameter("total_steps").asLong(),
+                (long) steps[i]);
+        assertEquals(expected[i], rate, 1e-15, c.toString());
+      }
+    }
+  }
+
+  @Test
+  void constantStaysAtTheBaseAfterTheWarmup() {
+    assertEquals(0.05, Schedule.CONSTANT.rate(0.1, 0, 10, 100, 5), 1e-15);
+    assertEquals(0.1, Schedule.CONSTANT.rate(0.1, 0, 10, 100, 99));
+  }
+
+  @Test
+  void unknownSchedulesAreRefused() {
+    InvalidInputException e =
+        assertThrows(InvalidInputException.class, () -> Schedule.of("linear"));
+    assertEquals("schedule is 'linear', expected constant or cosine", e.getMessage());
+  }
+}

@@ -1,0 +1,172 @@
+package org.sparkssm.train;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CancellationException;
+import org.apache.commons.rng.UniformRandomProvider;
+import org.junit.jupiter.api.Test;
+import org.sparkssm.data.SeededRandom;
+import org.sparkssm.kernel.Device;
+import org.sparkssm.kernel.Kernels;
+import org.sparkssm.model.ModelSpec;
+import org.sparkssm.model.NonFiniteException;
+import org.sparkssm.model.Scaling;
+import org.sparkssm.model.SequenceModel;
+
+class TrainerTest {
+  private static final int MICRO_SHARDS = 4;
+  private static final ModelSpec SPEC =
+      ModelSpec.parse(
+          """
+          {"input": {"channels": 1}, "width": 4, "readout": "last",
+           "blocks": [{"layer": {"kind": "linear-cde", "state": 4, "controls": 1}, "dropout": 0.1}],
+           "head": {"kind": "classification", "outputs": 2}}
+          """);
+
+  private final List<MicroShard> shards = shards(64);
+
+  @Test
+  void aSmallModelLearnsWhichWayAPathGoes() {
+    TrainingResult result = train(settings(30, 0.02, false, 0), 1, TrainingListener.NONE);
+    assertEquals(30, result.history().size());
+    assertTrue(result.history().get(29).trainingLoss() < 0.2, () -> result.history().toString());
+    assertTrue(result.history().get(29).validation().get("accuracy") > 0.9);
+  }
+
+  @Test
+  void weightsHaveTheSameBitsForAnyNumberOfThreads() {
+    TrainingSettings settings = settings(3, 0.02, false, 0);
+    float[] one = train(settings, 1, TrainingListener.NONE).parameters();
+    assertArrayEquals(one, train(settings, 2, TrainingListener.NONE).parameters(), 0);
+    assertArrayEquals(one, train(settings, 3, TrainingListener.NONE).parameters(), 0);
+    assertArrayEquals(one, train(settings, 8, TrainingListener.NONE).parameters(), 0);
+  }
+
+  @Test
+  void theBestEpochIsKeptIfAskedFor() {
+    TrainingResult result = train(settings(12, 0.3, true, 0), 2, TrainingListener.NONE);
+    EpochRecord kept = result.history().get(result.epoch() - 1);
+    assertTrue(
+        result.history().stream()
+            .noneMatch(other -> Metrics.areBetter(other.validation(), kept.validation())));
+    SequenceModel model = new SequenceModel(SPEC, Scaling.identity(1));
+    try (LocalExchange exchange = exchange(model, settings(1, 1, true, 0), 1)) {
+      assertEquals(
+          kept.validation(),
+          Metrics.of(SPEC.head().kind(), exchange.evaluate(result.parameters())));
+    }
+  }
+
+  @Test
+  void trainingEndsAfterTheEpochInWhichTimeRunsOut() {
+    assertEquals(
+        1, train(settings(50, 0.01, false, 1e-9), 2, TrainingListener.NONE).history().size());
+  }
+
+  @Test
+  void theListenerHearsOfEveryEpoch() {
+    List<Integer> epochs = new ArrayList<>();
+    train(
+        settings(3, 0.01, false, 0),
+        2,
+        new TrainingListener() {
+          @Override
+          public void epochEnds(EpochRecord record) {
+            epochs.add(record.epoch());
+          }
+        });
+    assertEquals(List.of(1, 2, 3), epochs);
+  }
+
+  @Test
+  void trainingThatBlowsUpStopsWithStepAndPlace() {
+    NonFiniteException e =
+        assertThrows(
+            NonFiniteException.class,
+            () -> train(settings(50, 900, false, 0), 2, TrainingListener.NONE));
+    assertTrue(
+        e.getMessage().matches("training stopped at step \\d+ of epoch \\d+: .*"), e::getMessage);
+  }
+
+  @Test
+  void anInterruptedTrainingEnds() throws InterruptedException {
+    List<Throwable> ends = new ArrayList<>();
+    Thread thread =
+        new Thread(
+            () -> {
+              Thread.currentThread().interrupt();
+              try {
+                train(settings(1000, 0.01, false, 0), 2, TrainingListener.NONE);
+              } catch (CancellationException e) {
+                ends.add(e);
+              }
+            });
+    thread.start();
+    thread.join(20_000);
+    assertFalse(thread.isAlive());
+    assertEquals("training was interrupted", ends.get(0).getMessage());
+  }
+
+  private TrainingResult train(TrainingSettings settings, int threads, TrainingListener listener) {
+    SequenceModel model = new SequenceModel(SPEC, Scaling.identity(1));
+    try (Kernels kernels = Device.REFERENCE.open();
+        LocalExchange exchange = exchange(model, settings, threads)) {
+      return new Trainer(model, settings, order(settings), exchange, listener).train(kernels);
+    }
+  }
+
+  private LocalExchange exchange(SequenceModel model, TrainingSettings settings, int threads) {
+    return new LocalExchange(model, shards, order(settings), threads, Device.REFERENCE::open);
+  }
+
+  private EpochOrder order(TrainingSettings settings) {
+    long rows = shards.stream().mapToLong(shard -> shard.training().size()).sum();
+    return new EpochOrder(rows, MICRO_SHARDS, settings.batchSize(), settings.seed());
+  }
+
+  private static TrainingSettings settings(
+      int epochs, double learningRate, boolean keepBest, double maxSeconds) {
+    return new TrainingSettings(
+        epochs,
+        10,
+        learningRate,
+        Schedule.COSINE,
+        0.1,
+        0.01,
+        keepBest ? 0 : 1,
+        MICRO_SHARDS,
+        5,
+        keepBest,
+        maxSeconds);
+  }
+
+  /** Random walks with a drift up or down; the class is the direction. */
+  private static List<MicroShard> shards(int count) {
+    List<MicroShard> shards = new ArrayList<>();
+    for (int m = 0; m < MICRO_SHARDS; m++) {
+      PackedSequences.Builder training = PackedSequences.builder(false);
+      PackedSequences.Builder validation = PackedSequences.builder(false);
+      for (int id = m; id < count + 16; id += MICRO_SHARDS) {
+        (id < count ? training : validation).add(walk(id));
+      }
+      shards.add(new MicroShard(m, training.build(), validation.build()));
+    }
+    return shards;
+  }
+
+  private static LabelledSequence walk(long id) {
+    UniformRandomProvider random = SeededRandom.create(9, id);
+    int direction = random.nextInt(2);
+    float[] values = new float[3 + random.nextInt(5)];
+    for (int l = 1; l < values.length; l++) {
+      values[l] = values[l - 1] + random.nextFloat() - 0.5f + (direction == 1 ? 0.6f : -0.6f);
+    }
+    return new LabelledSequence(id, values.length, 1, values, null, null, new double[] {direction});
+  }
+}
