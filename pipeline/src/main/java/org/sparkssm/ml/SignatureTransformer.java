@@ -22,7 +22,6 @@ import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.Metadata;
-import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 import org.sparkssm.data.InvalidInputException;
 import org.sparkssm.data.SequenceSchema;
@@ -312,10 +311,7 @@ public final class SignatureTransformer extends Transformer implements DefaultPa
     DataType type = windows.hasFixedCount() ? one : DataTypes.createArrayType(one, false);
     Metadata metadata =
         isVector && windows.hasFixedCount() ? attributes(features, width, count) : Metadata.empty();
-    StructType appended = Columns.append(schema, $(outputCol), type, false);
-    StructField[] fields = appended.fields();
-    fields[fields.length - 1] = new StructField($(outputCol), type, false, metadata);
-    return new StructType(fields);
+    return Columns.append(schema, $(outputCol), type, metadata);
   }
 
   @Override
