@@ -5,7 +5,6 @@ import java.util.List;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import org.sparkssm.data.InvalidInputException;
-import org.sparkssm.data.SequenceBatch;
 import org.sparkssm.kernel.Kernels;
 import org.sparkssm.kernel.Segments;
 import org.sparkssm.kernel.Tensor;

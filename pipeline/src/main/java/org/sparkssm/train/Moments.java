@@ -1,10 +1,10 @@
 package org.sparkssm.train;
 
 import java.io.Serializable;
-import org.sparkssm.data.SequenceBatch;
 import org.sparkssm.kernel.Segments;
 import org.sparkssm.model.ModelSpec;
 import org.sparkssm.model.Scaling;
+import org.sparkssm.model.SequenceBatch;
 
 /**
  * Means and sums of squared deviations of the channels and labels of training rows, for {@link

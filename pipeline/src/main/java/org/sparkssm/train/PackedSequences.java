@@ -3,8 +3,8 @@ package org.sparkssm.train;
 import java.io.Serializable;
 import java.util.Arrays;
 import org.sparkssm.data.InvalidInputException;
-import org.sparkssm.data.SequenceBatch;
 import org.sparkssm.kernel.Segments;
+import org.sparkssm.model.SequenceBatch;
 
 /**
  * Sequences in a few primitive arrays, packed in the order they were added; rows of it can be taken

@@ -1,11 +1,11 @@
 package org.sparkssm.train;
 
-import org.sparkssm.data.SequenceBatch;
 import org.sparkssm.kernel.Kernels;
 import org.sparkssm.kernel.Tensor;
 import org.sparkssm.model.LossSums;
 import org.sparkssm.model.NonFiniteException;
 import org.sparkssm.model.Pass;
+import org.sparkssm.model.SequenceBatch;
 import org.sparkssm.model.SequenceModel;
 
 /**

@@ -8,7 +8,6 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.sparkssm.data.SeededRandom;
-import org.sparkssm.data.SequenceBatch;
 import org.sparkssm.kernel.Kernels;
 import org.sparkssm.kernel.Precision;
 import org.sparkssm.kernel.ReferenceKernels;

@@ -8,7 +8,6 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 import org.sparkssm.data.InvalidInputException;
-import org.sparkssm.data.SequenceBatch;
 import org.sparkssm.kernel.Kernels;
 import org.sparkssm.kernel.Precision;
 import org.sparkssm.kernel.ReferenceKernels;

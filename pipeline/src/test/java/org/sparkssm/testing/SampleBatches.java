@@ -4,8 +4,8 @@ import java.util.Arrays;
 import java.util.function.DoubleSupplier;
 import org.apache.commons.rng.UniformRandomProvider;
 import org.sparkssm.data.SeededRandom;
-import org.sparkssm.data.SequenceBatch;
 import org.sparkssm.kernel.Segments;
+import org.sparkssm.model.SequenceBatch;
 
 /** Small random batches. */
 public final class SampleBatches {

@@ -1,4 +1,4 @@
-package org.sparkssm.data;
+package org.sparkssm.model;
 
 import java.util.Arrays;
 import org.sparkssm.kernel.Segments;
