@@ -1,5 +1,6 @@
 package org.sparkssm.model;
 
+import java.io.Serializable;
 import java.util.Arrays;
 
 /**
@@ -14,7 +15,8 @@ import java.util.Arrays;
  */
 @SuppressWarnings("ArrayRecordComponent") // equals and hashCode look inside
 public record Scaling(
-    double[] mean, double[] deviation, double timeScale, double labelMean, double labelDeviation) {
+    double[] mean, double[] deviation, double timeScale, double labelMean, double labelDeviation)
+    implements Serializable {
 
   /** No change of values, times or labels. */
   public static Scaling identity(int channels) {

@@ -1,5 +1,6 @@
 package org.sparkssm.train;
 
+import java.io.Serializable;
 import java.util.Arrays;
 import org.apache.commons.rng.UniformRandomProvider;
 import org.sparkssm.data.SeededRandom;
@@ -14,7 +15,8 @@ import org.sparkssm.data.SeededRandom;
  * @param microShards S
  * @param batchSize B
  */
-public record EpochOrder(long rows, int microShards, int batchSize, long seed) {
+public record EpochOrder(long rows, int microShards, int batchSize, long seed)
+    implements Serializable {
 
   /** Optimizer steps in an epoch. */
   public long stepsPerEpoch() {

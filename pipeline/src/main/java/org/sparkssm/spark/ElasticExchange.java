@@ -1,0 +1,173 @@
+package org.sparkssm.spark;
+
+import java.io.Serializable;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.ExecutionException;
+import org.apache.spark.api.java.JavaFutureAction;
+import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.broadcast.Broadcast;
+import org.sparkssm.kernel.Device;
+import org.sparkssm.model.LossSums;
+import org.sparkssm.model.ModelSpec;
+import org.sparkssm.model.Scaling;
+import org.sparkssm.model.SequenceModel;
+import org.sparkssm.train.EpochOrder;
+import org.sparkssm.train.FixedTree;
+import org.sparkssm.train.GradientExchange;
+import org.sparkssm.train.GradientSum;
+import org.sparkssm.train.MicroShard;
+import org.sparkssm.train.ShardStep;
+import org.sparkssm.train.ShardWorker;
+
+/**
+ * One Spark job per optimizer step: tasks hold consecutive micro-shards in Spark's cache, return
+ * the sums of whole subtrees, and the driver finishes the tree. Works with dynamic allocation and
+ * with executors that come and go; a lost micro-shard is rebuilt from the data.
+ */
+final class ElasticExchange implements GradientExchange {
+  private final JavaSparkContext context;
+  private final JavaRDD<MicroShard> shards;
+  private final int microShards;
+  private final Setup setup;
+
+  /** What a task needs to make a worker; travels with every task. */
+  private record Setup(String spec, Scaling scaling, EpochOrder order, Device device)
+      implements Serializable {
+    ShardWorker worker(float[] parameters) {
+      ShardWorker worker =
+          new ShardWorker(
+              new SequenceModel(ModelSpec.parse(spec), scaling),
+              order,
+              order.seed(),
+              device.open());
+      worker.setParameters(parameters);
+      return worker;
+    }
+  }
+
+  /**
+   * Sums over the micro-shards of a subtree, on their way to the driver. A class and not a record,
+   * so that Kryo can carry it.
+   */
+  private static final class Subtree implements Serializable {
+    private static final long serialVersionUID = 1L;
+
+    private final int first;
+    private final int size;
+    private final float[] gradient;
+    private final double[] sums;
+    private final String failure;
+
+    Subtree(FixedTree.Node<GradientSum> node) {
+      GradientSum sum = node.sum();
+      first = node.first();
+      size = node.size();
+      gradient = sum.gradient();
+      sums =
+          new double[] {
+            sum.sums().weight(),
+            sum.sums().loss(),
+            sum.sums().squaredError(),
+            sum.sums().absoluteError(),
+            sum.sums().correct()
+          };
+      failure = sum.failure();
+    }
+
+    FixedTree.Node<GradientSum> node() {
+      LossSums lossSums = new LossSums(sums[0], sums[1], sums[2], sums[3], sums[4]);
+      return new FixedTree.Node<>(first, size, new GradientSum(gradient, lossSums, failure));
+    }
+  }
+
+  /**
+   * @param shards cached
+   */
+  ElasticExchange(
+      JavaSparkContext context,
+      JavaRDD<MicroShard> shards,
+      SequenceModel model,
+      EpochOrder order,
+      Device device) {
+    this.context = context;
+    this.shards = shards;
+    this.microShards = order.microShards();
+    this.setup = new Setup(model.spec().toJson(), model.scaling(), order, device);
+  }
+
+  @Override
+  public String description() {
+    return shards.getNumPartitions()
+        + " tasks, a Spark job per step, "
+        + microShards
+        + " micro-shards";
+  }
+
+  @Override
+  public GradientSum gradient(float[] parameters, ShardStep step) {
+    return sum(parameters, step);
+  }
+
+  @Override
+  public LossSums evaluate(float[] parameters) {
+    return sum(parameters, null).sums();
+  }
+
+  /**
+   * @param step null: validation
+   */
+  private GradientSum sum(float[] parameters, ShardStep step) {
+    Broadcast<float[]> broadcast = context.broadcast(parameters.clone());
+    Setup taskSetup = setup;
+    try {
+      JavaFutureAction<List<Subtree>> job =
+          shards
+              .mapPartitions(part -> compute(part, taskSetup, broadcast.value(), step))
+              .collectAsync();
+      List<FixedTree.Node<GradientSum>> nodes = new ArrayList<>();
+      result(job).forEach(subtree -> nodes.add(subtree.node()));
+      return FixedTree.root(nodes, microShards, GradientSum::plus);
+    } finally {
+      broadcast.destroy();
+    }
+  }
+
+  private static Iterator<Subtree> compute(
+      Iterator<MicroShard> part, Setup setup, float[] parameters, ShardStep step) {
+    List<FixedTree.Node<GradientSum>> nodes = new ArrayList<>();
+    try (ShardWorker worker = setup.worker(parameters)) {
+      while (part.hasNext()) {
+        MicroShard shard = part.next();
+        GradientSum sum;
+        if (step == null) {
+          sum = new GradientSum(new float[0], worker.evaluate(shard), null);
+        } else {
+          int[] shuffled =
+              setup.order().shuffled(step.epoch(), shard.number(), shard.training().size());
+          sum = worker.gradient(shard, shuffled, step);
+        }
+        nodes.add(FixedTree.leaf(shard.number(), sum));
+      }
+    }
+    return FixedTree.join(nodes, GradientSum::plus).stream().map(Subtree::new).iterator();
+  }
+
+  private static List<Subtree> result(JavaFutureAction<List<Subtree>> job) {
+    try {
+      return job.get();
+    } catch (InterruptedException e) {
+      job.cancel(true);
+      Thread.currentThread().interrupt();
+      throw new CancellationException("training was interrupted");
+    } catch (ExecutionException e) {
+      throw e.getCause() instanceof RuntimeException cause ? cause : new IllegalStateException(e);
+    }
+  }
+
+  @Override
+  public void close() {}
+}
