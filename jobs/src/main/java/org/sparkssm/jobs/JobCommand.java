@@ -44,6 +44,11 @@ abstract class JobCommand implements Callable<Integer> {
    */
   protected abstract Map<String, Object> execute() throws IOException;
 
+  /** The settings of Hadoop's file systems, for the summary. */
+  protected Configuration hadoopConfiguration() {
+    return new Configuration();
+  }
+
   /** The options every command has. */
   protected final CommonOptions common() {
     return common;
@@ -111,7 +116,7 @@ abstract class JobCommand implements Callable<Integer> {
     if (common.summary != null) {
       Path file = HadoopFiles.path(common.summary);
       try (OutputStream out =
-          HadoopFiles.fileSystem(file, new Configuration()).create(file, true)) {
+          HadoopFiles.fileSystem(file, hadoopConfiguration()).create(file, true)) {
         out.write((json + "\n").getBytes(StandardCharsets.UTF_8));
       } catch (IOException e) {
         throw new InvalidInputException(

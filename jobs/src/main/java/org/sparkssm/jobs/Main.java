@@ -14,7 +14,7 @@ import picocli.CommandLine.IVersionProvider;
     mixinStandardHelpOptions = true,
     versionProvider = Main.Version.class,
     synopsisSubcommandLabel = "COMMAND",
-    subcommands = {GenerateCommand.class, InfoCommand.class})
+    subcommands = {GenerateCommand.class, ImportCommand.class, InfoCommand.class})
 public final class Main {
   /** Exit status of a job that did what was asked. */
   public static final int DONE = 0;
@@ -58,7 +58,7 @@ public final class Main {
     commandLine.setParameterExceptionHandler(
         (failure, given) -> {
           CommandLine command = failure.getCommandLine();
-          command.getErr().println(sentence(failure.getMessage()));
+          command.getErr().println("spark-ssm: " + reason(failure, given));
           command
               .getErr()
               .println(
@@ -70,8 +70,12 @@ public final class Main {
     return commandLine.execute(arguments);
   }
 
-  private static String sentence(String message) {
-    return "spark-ssm: " + message;
+  private static String reason(CommandLine.ParameterException failure, String[] given) {
+    boolean unknownCommand =
+        failure instanceof CommandLine.UnmatchedArgumentException
+            && failure.getCommandLine().getParent() == null
+            && !given[0].startsWith("-");
+    return unknownCommand ? "there is no command '" + given[0] + "'" : failure.getMessage();
   }
 
   /** The library's version. */

@@ -2,6 +2,7 @@ package org.sparkssm.jobs;
 
 import java.io.IOException;
 import java.util.Map;
+import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkConf;
 import org.apache.spark.sql.SparkSession;
 
@@ -15,6 +16,8 @@ abstract class SparkCommand extends JobCommand {
   private static final String MASTER = "spark.master";
   private static final String EXTENSIONS = "spark.sql.extensions";
   private static final String OWN_EXTENSION = "org.sparkssm.sql.SparkSsmExtensions";
+
+  private Configuration hadoopConfiguration = new Configuration();
 
   /** One line that says what {@link #run} will do; options are checked here. */
   protected abstract String plan();
@@ -31,6 +34,7 @@ abstract class SparkCommand extends JobCommand {
     tell("spark-ssm " + name() + ": " + plan());
     boolean borrowed = SparkSession.getDefaultSession().isDefined();
     SparkSession spark = SparkSession.builder().config(configuration()).getOrCreate();
+    hadoopConfiguration = spark.sparkContext().hadoopConfiguration();
     try (Progress progress = Progress.show(spark.sparkContext(), name(), error())) {
       return run(spark);
     } finally {
@@ -38,6 +42,11 @@ abstract class SparkCommand extends JobCommand {
         spark.stop();
       }
     }
+  }
+
+  @Override
+  protected final Configuration hadoopConfiguration() {
+    return hadoopConfiguration;
   }
 
   private SparkConf configuration() {
@@ -55,6 +64,8 @@ abstract class SparkCommand extends JobCommand {
     }
     configuration.setIfMissing("spark.app.name", "spark-ssm " + name());
     configuration.set("spark.ui.showConsoleProgress", "false");
+    // dates and times in data mean the same on every machine
+    configuration.setIfMissing("spark.sql.session.timeZone", "UTC");
     addExtension(configuration);
     common().conf.forEach(configuration::set);
     return configuration;

@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import java.io.Serializable;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -102,24 +103,34 @@ public record DataSetManifest(
    * @param deviation per channel: the population's standard deviation; 1 for a constant channel
    * @param fittedOn the split it was fitted on, or "all" where there is none
    */
-  public record Standardization(List<Double> mean, List<Double> deviation, String fittedOn) {}
+  public record Standardization(List<Double> mean, List<Double> deviation, String fittedOn)
+      implements Serializable {}
 
   /**
    * Times became (time - origin) / scale.
    *
    * @param source the column they came from
-   * @param origin "sequence": the first time of the sequence, or "none"
-   * @param unit seconds for timestamps, else "as given"
+   * @param origin "sequence": the first time of the sequence, or "none": as the source had them
+   * @param unit seconds for dates and times, else "as given"
+   * @param scale the longest duration in the split that standardization was fitted on; 1 without
    */
-  public record TimeDescription(String source, String origin, String unit) {}
+  public record TimeDescription(String source, String origin, String unit, double scale) {}
 
   /** Takes copies of the collections and fills in empty ones. */
   public DataSetManifest {
-    parameters = parameters == null ? Map.of() : new LinkedHashMap<>(parameters);
+    parameters = parameters == null ? Map.of() : withLongs(parameters);
     channels = channels == null ? List.of() : List.copyOf(channels);
     splits = splits == null ? Map.of() : new LinkedHashMap<>(splits);
     shards = shards == null ? List.of() : List.copyOf(shards);
     label = label == null ? LabelDescription.none() : label;
+  }
+
+  /** Whole numbers as longs, so that a manifest equals the one that was written. */
+  private static Map<String, Object> withLongs(Map<String, Object> values) {
+    Map<String, Object> copy = new LinkedHashMap<>(values);
+    copy.replaceAll(
+        (key, value) -> value instanceof Integer number ? (Object) number.longValue() : value);
+    return copy;
   }
 
   /** Bytes of all shards. */

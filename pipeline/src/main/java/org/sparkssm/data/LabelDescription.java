@@ -1,6 +1,7 @@
 package org.sparkssm.data;
 
 import com.fasterxml.jackson.annotation.JsonIgnore;
+import java.io.Serializable;
 import java.util.List;
 import java.util.stream.IntStream;
 
@@ -14,7 +15,8 @@ import java.util.stream.IntStream;
  * @param scale what numbers were divided by; 1 for none
  */
 public record LabelDescription(
-    Kind kind, boolean perSequence, boolean perStep, List<String> classes, double scale) {
+    Kind kind, boolean perSequence, boolean perStep, List<String> classes, double scale)
+    implements Serializable {
   /** Kinds of labels. */
   public enum Kind {
     NONE,

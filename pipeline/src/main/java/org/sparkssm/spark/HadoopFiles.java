@@ -6,6 +6,7 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.Optional;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FSDataInputStream;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.hadoop.security.AccessControlException;
@@ -54,6 +55,24 @@ public final class HadoopFiles {
         throw unreadable(file, e);
       }
       return Optional.empty();
+    } catch (IOException e) {
+      throw unreadable(file, e);
+    }
+  }
+
+  /**
+   * Opens a file.
+   *
+   * @throws InvalidInputException if it is not there or cannot be read
+   */
+  static FSDataInputStream open(Path file, Configuration configuration) {
+    try {
+      return fileSystem(file, configuration).open(file);
+    } catch (FileNotFoundException e) {
+      if (isDenied(e)) {
+        throw unreadable(file, e);
+      }
+      throw new InvalidInputException(file + " does not exist", e);
     } catch (IOException e) {
       throw unreadable(file, e);
     }

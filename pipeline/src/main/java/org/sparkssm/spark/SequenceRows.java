@@ -66,6 +66,19 @@ final class SequenceRows {
         metadata);
   }
 
+  /** The column of labels per step; a null element is a step without a target. */
+  static StructField labelsField(LabelDescription label) {
+    return new StructField(
+        SequenceSchema.LABELS,
+        DataTypes.createArrayType(
+            label.kind() == LabelDescription.Kind.CLASS
+                ? DataTypes.IntegerType
+                : DataTypes.FloatType,
+            true),
+        false,
+        Metadata.empty());
+  }
+
   /** The columns of a generated data set. */
   static StructType generatedSchema(DataSetManifest.Builder manifest) {
     LabelDescription label = manifest.label();
@@ -86,9 +99,7 @@ final class SequenceRows {
       schema = schema.add(labelField(label));
     }
     if (label.perStep()) {
-      schema =
-          schema.add(
-              SequenceSchema.LABELS, DataTypes.createArrayType(DataTypes.IntegerType, true), false);
+      schema = schema.add(labelsField(label));
     }
     return schema;
   }

@@ -72,7 +72,8 @@ public final class SequenceStore {
           "parquet.page.size.row.check.max", "10",
           "mapreduce.fileoutputcommitter.marksuccessfuljobs", "false");
 
-  private static final List<String> SPLITS =
+  /** Values of the column {@code split}. */
+  static final List<String> SPLITS =
       List.of(SequenceSchema.TRAIN_SPLIT, "validation", SequenceSchema.TEST_SPLIT);
 
   /** The columns that the fingerprint covers. */
