@@ -4,6 +4,8 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import org.nd4j.linalg.factory.Nd4j;
 import org.sparkssm.data.LibraryVersion;
+import org.sparkssm.kernel.Device;
+import org.sparkssm.kernel.Kernels;
 import org.sparkssm.kernel.NativeLibrary;
 import picocli.CommandLine.Command;
 
@@ -36,7 +38,9 @@ final class InfoCommand extends JobCommand {
     } else {
       facts.put("whyPureJava", NativeLibrary.unavailableReason().orElse(""));
     }
-    facts.put("device", "cpu");
+    try (Kernels taken = Device.AUTO.open()) {
+      facts.put("device", taken.description());
+    }
   }
 
   private static void addLinearAlgebra(Map<String, Object> facts) {

@@ -129,8 +129,8 @@ class DataCommandsIT {
     assertEquals(0, run.status(), run.err());
     assertEquals(LibraryVersion.current(), run.summary().path("version").asText());
     assertEquals("4.1.0", run.summary().path("spark").asText());
-    assertEquals(
-        System.getProperty("java.version"), run.summary().path("java").asText().split(",")[0]);
+    String java = run.summary().path("java").asText();
+    assertTrue(java.startsWith(System.getProperty("java.version") + ","), java);
     assertTrue(
         run.summary().path("cpuTarget").asText().matches("x86-64-v[234]|generic")
             || run.summary().path("kernels").asText().equals("pure Java"),

@@ -31,8 +31,8 @@ import org.sparkssm.data.InvalidInputException;
 import org.sparkssm.data.LabelDescription;
 import org.sparkssm.data.MissingValueTreatment;
 import org.sparkssm.data.RawSequence;
-import org.sparkssm.data.SeededRandom;
 import org.sparkssm.data.SequenceSchema;
+import org.sparkssm.data.Split;
 
 /**
  * Brings foreign data into the form of a sequence data set: the one path for {@code .ts} files and
@@ -225,7 +225,6 @@ public final class SequenceImport {
   /** Which split a sequence is in: the source's, or one drawn by id. */
   private static final class SplitRule implements Serializable {
     private static final long serialVersionUID = 1L;
-    private static final double UNIT = 0x1p-53;
 
     private final boolean kept;
     private final double testFraction;
@@ -243,8 +242,9 @@ public final class SequenceImport {
 
     String splitOf(ForeignSequence sequence) {
       if (!kept) {
-        double draw = (SeededRandom.hash(seed, sequence.raw().id()) >>> 11) * UNIT;
-        return draw < testFraction ? SequenceSchema.TEST_SPLIT : SequenceSchema.TRAIN_SPLIT;
+        return Split.isTest(sequence.raw().id(), testFraction, seed)
+            ? SequenceSchema.TEST_SPLIT
+            : SequenceSchema.TRAIN_SPLIT;
       }
       String split = Objects.toString(sequence.split(), "").toLowerCase(Locale.ROOT);
       if (!SequenceStore.SPLITS.contains(split)) {
