@@ -14,7 +14,15 @@ import picocli.CommandLine.IVersionProvider;
     mixinStandardHelpOptions = true,
     versionProvider = Main.Version.class,
     synopsisSubcommandLabel = "COMMAND",
-    subcommands = {GenerateCommand.class, ImportCommand.class, InfoCommand.class})
+    subcommands = {
+      GenerateCommand.class,
+      ImportCommand.class,
+      FeaturesCommand.class,
+      TrainCommand.class,
+      EvaluateCommand.class,
+      PredictCommand.class,
+      InfoCommand.class
+    })
 public final class Main {
   /** Exit status of a job that did what was asked. */
   public static final int DONE = 0;

@@ -229,6 +229,11 @@ public record ModelSpec(
     return new ModelSpec(input, width, blocks, finalNorm, readout, head, newSeed);
   }
 
+  /** Names of all kinds of layers, in alphabetical order. */
+  public static List<String> layerKinds() {
+    return List.of(LayerCatalog.kinds());
+  }
+
   /** The whole description, defaults included; {@link #parse} reads it back. */
   public String toJson() {
     return toJsonNode().toPrettyString();

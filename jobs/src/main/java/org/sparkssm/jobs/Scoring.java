@@ -1,0 +1,152 @@
+package org.sparkssm.jobs;
+
+import static org.apache.spark.sql.functions.arrays_zip;
+import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.explode;
+
+import java.util.Arrays;
+import java.util.List;
+import org.apache.spark.ml.Transformer;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.types.DataTypes;
+import org.sparkssm.data.DataSetManifest;
+import org.sparkssm.data.InvalidInputException;
+import org.sparkssm.data.LabelDescription;
+import org.sparkssm.data.SequenceSchema;
+import org.sparkssm.ml.ChannelScaling;
+import org.sparkssm.spark.FeatureDataSet;
+import org.sparkssm.spark.FeatureStore;
+import org.sparkssm.spark.ModelManifest;
+import org.sparkssm.spark.ModelStore;
+import org.sparkssm.spark.SequenceDataSet;
+import org.sparkssm.spark.SequenceStore;
+
+/**
+ * A model over a data set: sequences go through the whole pipeline, in the units the model was
+ * trained in; features that were computed alike enter it half-way.
+ *
+ * @param model as it was read
+ * @param source what is known about the sequences behind the rows
+ * @param rows the input
+ * @param stages what is left to apply
+ */
+record Scoring(
+    ModelStore.StoredModel model,
+    DataSetManifest source,
+    Dataset<Row> rows,
+    List<Transformer> stages) {
+
+  /**
+   * Opens model and data.
+   *
+   * @throws InvalidInputException if one is missing or damaged, or they do not fit
+   */
+  static Scoring open(SparkSession spark, String modelPath, String input) {
+    ModelStore.StoredModel model = ModelStore.read(spark, modelPath);
+    ModelManifest manifest = model.manifest();
+    if (FeatureStore.isFeatureSet(spark, input)) {
+      FeatureDataSet features = FeatureStore.read(spark, input);
+      if (!features.manifest().specification().equals(manifest.features())) {
+        throw new InvalidInputException(
+            "the features in %s are %s, the model %s expects %s"
+                .formatted(
+                    input,
+                    features.manifest().specification(),
+                    modelPath,
+                    manifest.features() == null ? "sequences" : manifest.features()));
+      }
+      return new Scoring(
+          model, features.manifest().source(), features.rows(), model.predictionStages());
+    }
+    SequenceDataSet sequences = SequenceStore.read(spark, input);
+    checkInput(sequences.manifest(), manifest.source(), input, modelPath);
+    Dataset<Row> rows =
+        ChannelScaling.between(sequences.manifest(), manifest.source()).apply(sequences.rows());
+    return new Scoring(model, sequences.manifest(), rows, model.stages());
+  }
+
+  private static void checkInput(
+      DataSetManifest data, DataSetManifest trained, String input, String modelPath) {
+    if (!data.channels().equals(trained.channels())) {
+      throw new InvalidInputException(
+          "the data set %s has the channels %s, the model %s was trained on %s"
+              .formatted(input, data.channels(), modelPath, trained.channels()));
+    }
+    if (trained.vocabulary() != null
+        && (data.vocabulary() == null || data.vocabulary() > trained.vocabulary())) {
+      throw new InvalidInputException(
+          "the data set %s has %s tokens, the model %s was trained on %d"
+              .formatted(
+                  input,
+                  data.vocabulary() == null ? "no" : data.vocabulary().toString(),
+                  modelPath,
+                  trained.vocabulary()));
+    }
+  }
+
+  /** The splits of the training. */
+  Splits splits() {
+    return new Splits(model.manifest().validationFraction(), model.manifest().validationSeed());
+  }
+
+  /** Rows with the model's output columns. */
+  Dataset<Row> score(Dataset<Row> input) {
+    Dataset<Row> scored = input;
+    for (Transformer stage : stages) {
+      scored = stage.transform(scored);
+    }
+    return scored;
+  }
+
+  /**
+   * Columns (id, label, prediction), labels in the units or classes of the model.
+   *
+   * @throws InvalidInputException if there are no labels, or others than the model's
+   */
+  Dataset<Row> labelled(Dataset<Row> input) {
+    LabelDescription trained = model.manifest().label();
+    LabelDescription found = source.label();
+    String column = labelColumn();
+    if (!Arrays.asList(input.columns()).contains(column)) {
+      throw new InvalidInputException(
+          "the data set has no column " + column + " to compare predictions with");
+    }
+    if (found.kind() != trained.kind() || !found.classes().equals(trained.classes())) {
+      throw new InvalidInputException(
+          "the labels of the data set are %s, those the model was trained on are %s"
+              .formatted(describe(found), describe(trained)));
+    }
+    Dataset<Row> pairs = score(input).select(col("id"), col(column).as("label"), col("prediction"));
+    if (column.equals(SequenceSchema.LABELS)) {
+      pairs =
+          pairs
+              .select(col("id"), explode(arrays_zip(col("label"), col("prediction"))).as("step"))
+              .select(col("id"), col("step.label"), col("step.prediction"))
+              .filter(col("label").isNotNull());
+    }
+    return pairs.select(
+        col("id"),
+        col("label")
+            .cast(DataTypes.DoubleType)
+            .multiply(found.scale() / trained.scale())
+            .as("label"),
+        col("prediction").cast(DataTypes.DoubleType).as("prediction"));
+  }
+
+  /** The column that was learnt; one label a step where the model is of sequences and has them. */
+  private String labelColumn() {
+    return model.manifest().featureStages() > 0
+        ? SequenceSchema.LABEL
+        : SequenceTraining.labelColumn(model.manifest().label());
+  }
+
+  private static String describe(LabelDescription label) {
+    return switch (label.kind()) {
+      case NONE -> "none";
+      case NUMBER -> "numbers";
+      case CLASS -> "the classes " + label.classes();
+    };
+  }
+}

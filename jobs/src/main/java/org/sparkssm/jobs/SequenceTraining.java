@@ -1,0 +1,282 @@
+package org.sparkssm.jobs;
+
+import com.fasterxml.jackson.core.type.TypeReference;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Consumer;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.sparkssm.data.DataSetManifest;
+import org.sparkssm.data.InvalidInputException;
+import org.sparkssm.data.LabelDescription;
+import org.sparkssm.data.SequenceSchema;
+import org.sparkssm.ml.SequenceClassifier;
+import org.sparkssm.ml.SequenceEstimator;
+import org.sparkssm.ml.SequenceModelTransformer;
+import org.sparkssm.ml.SequenceRegressor;
+import org.sparkssm.train.EpochRecord;
+import org.sparkssm.train.TrainedModel;
+import org.sparkssm.train.TrainingListener;
+import picocli.CommandLine.Option;
+
+/** {@code train} with a sequence model: its options, and the MLlib Estimator behind it. */
+final class SequenceTraining {
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  @Option(names = "--blocks", paramLabel = "K", description = "Number of blocks; default 2.")
+  private Integer blocks;
+
+  @Option(names = "--width", paramLabel = "D", description = "Model width; default 64.")
+  private Integer width;
+
+  @Option(
+      names = "--state",
+      paramLabel = "N",
+      description = "State size; default: the layer's own.")
+  private Integer state;
+
+  @Option(
+      names = "--activation",
+      paramLabel = "NAME",
+      description = "After each layer: none (default), gelu or glu.")
+  private String activation;
+
+  @Option(
+      names = "--dropout",
+      paramLabel = "P",
+      description = "Rate of dropout in each block; default 0.")
+  private Double dropout;
+
+  @Option(names = "--time-channel", description = "Time since the start becomes an input channel.")
+  private boolean timeChannel;
+
+  @Option(names = "--epochs", paramLabel = "E", description = "Passes over the data; default 20.")
+  private Integer epochs;
+
+  @Option(
+      names = "--batch",
+      paramLabel = "B",
+      description = "Sequences per optimizer step; default 32.")
+  private Integer batch;
+
+  @Option(
+      names = "--learning-rate",
+      paramLabel = "R",
+      description = "Greatest rate of AdamW; default 0.003.")
+  private Double learningRate;
+
+  @Option(
+      names = "--weight-decay",
+      paramLabel = "W",
+      description = "Weight decay of AdamW; default 0.01.")
+  private Double weightDecay;
+
+  @Option(
+      names = "--mode",
+      paramLabel = "MODE",
+      description = "Where the work is done: auto (default), local or elastic.")
+  private String mode;
+
+  @Option(
+      names = "--device",
+      paramLabel = "DEVICE",
+      description = "auto (default), cpu, gpu or reference.")
+  private String device;
+
+  @Option(
+      names = "--max-time",
+      paramLabel = "TIME",
+      description = "Stop after the epoch in which this time runs out, as in 90s, 30m or 2h.")
+  private String maxTime;
+
+  /** Names of the options that were given, for models that have none of them. */
+  Optional<String> anyGiven() {
+    Map<String, Object> given = new LinkedHashMap<>();
+    given.put("--blocks", blocks);
+    given.put("--width", width);
+    given.put("--state", state);
+    given.put("--activation", activation);
+    given.put("--dropout", dropout);
+    given.put("--time-channel", timeChannel ? true : null);
+    given.put("--epochs", epochs);
+    given.put("--batch", batch);
+    given.put("--learning-rate", learningRate);
+    given.put("--weight-decay", weightDecay);
+    given.put("--mode", mode);
+    given.put("--device", device);
+    given.put("--max-time", maxTime);
+    return given.keySet().stream().filter(name -> given.get(name) != null).findFirst();
+  }
+
+  /**
+   * Trains on sequences.
+   *
+   * @param rows that train or validate
+   * @param layer nullable: kind of the layers
+   * @param spec nullable: the whole model as JSON, in place of {@code layer} and its options
+   * @param splits what is held back
+   * @param microShards nullable
+   * @param tell where the course of the training is told
+   */
+  Training fit(
+      Dataset<Row> rows,
+      DataSetManifest source,
+      String layer,
+      String spec,
+      Splits splits,
+      Integer microShards,
+      Consumer<String> tell) {
+    LabelDescription label = source.label();
+    try {
+      if (label.kind() == LabelDescription.Kind.CLASS) {
+        SequenceClassifier classifier =
+            new SequenceClassifier("sequence-model").setNumClasses(label.classCount());
+        set(classifier, source, layer, spec, splits, microShards, tell);
+        return training(classifier, classifier.fit(rows));
+      }
+      SequenceRegressor regressor = new SequenceRegressor("sequence-model");
+      set(regressor, source, layer, spec, splits, microShards, tell);
+      return training(regressor, regressor.fit(rows));
+    } catch (InvalidInputException e) {
+      throw e;
+    } catch (IllegalArgumentException e) {
+      throw new InvalidInputException(
+          String.valueOf(e.getMessage()).replaceFirst("^sequence-model parameter ", "the option "),
+          e);
+    }
+  }
+
+  private void set(
+      SequenceEstimator<?, ?> estimator,
+      DataSetManifest source,
+      String layer,
+      String spec,
+      Splits splits,
+      Integer microShards,
+      Consumer<String> tell) {
+    estimator.setLabelCol(labelColumn(source.label()));
+    if (source.channels().isEmpty()) {
+      estimator.setInputCol(SequenceSchema.TOKENS);
+      estimator.setVocabulary(source.vocabulary());
+    } else {
+      estimator.setChannels(source.channels().size());
+    }
+    if (timeChannel) {
+      estimator.setTimeChannel(true);
+      if (source.time() != null) {
+        estimator.setTimesCol(SequenceSchema.TIMES);
+      }
+    }
+    Optional.ofNullable(layer).ifPresent(estimator::setLayer);
+    Optional.ofNullable(spec).ifPresent(estimator::setModelSpec);
+    Optional.ofNullable(blocks).ifPresent(estimator::setBlocks);
+    Optional.ofNullable(width).ifPresent(estimator::setWidth);
+    Optional.ofNullable(state).ifPresent(estimator::setStateSize);
+    Optional.ofNullable(activation).ifPresent(estimator::setActivation);
+    Optional.ofNullable(dropout).ifPresent(estimator::setDropout);
+    Optional.ofNullable(epochs).ifPresent(estimator::setEpochs);
+    Optional.ofNullable(batch).ifPresent(estimator::setBatchSize);
+    Optional.ofNullable(learningRate).ifPresent(estimator::setLearningRate);
+    Optional.ofNullable(weightDecay).ifPresent(estimator::setWeightDecay);
+    Optional.ofNullable(mode).ifPresent(estimator::setMode);
+    Optional.ofNullable(device).ifPresent(estimator::setDevice);
+    Optional.ofNullable(microShards).ifPresent(estimator::setMicroShards);
+    Optional.ofNullable(maxTime).map(SequenceTraining::seconds).ifPresent(estimator::setMaxSeconds);
+    estimator.setSeed(splits.seed());
+    estimator.setValidationFraction(splits.validationFraction());
+    estimator.setTrainingListener(new Course(tell));
+  }
+
+  /** The column that is learnt: one label a step where there are some. */
+  static String labelColumn(LabelDescription label) {
+    return label.perStep() ? SequenceSchema.LABELS : SequenceSchema.LABEL;
+  }
+
+  private static double seconds(String time) {
+    String number = time.strip().replaceFirst("[smh]$", "");
+    double unit = time.strip().endsWith("h") ? 3600 : time.strip().endsWith("m") ? 60 : 1;
+    try {
+      return Double.parseDouble(number) * unit;
+    } catch (NumberFormatException e) {
+      throw new InvalidInputException(
+          "--max-time is '" + time + "', expected a time as in 90s, 30m or 2h", e);
+    }
+  }
+
+  private static Training training(
+      SequenceEstimator<?, ?> estimator, SequenceModelTransformer<?> model) {
+    TrainedModel.Training summary = model.summary();
+    Map<String, Object> options = new LinkedHashMap<>();
+    Arrays.stream(estimator.params()).forEach(param -> putValue(options, estimator, param));
+    Map<String, Object> results = new LinkedHashMap<>();
+    results.put("rows", summary.rows());
+    results.put("validationRows", summary.validationRows());
+    results.put("parameters", model.trainedModel().parameters().length);
+    results.put("epoch", summary.epoch());
+    results.put("device", summary.device());
+    addLast(results, summary.history());
+    results.put("trainingSeconds", summary.seconds());
+    results.put("sequencesPerSecond", summary.sequencesPerSecond());
+    List<Map<String, Object>> history =
+        JSON.convertValue(summary.history(), new TypeReference<>() {});
+    return new Training(List.of(model), options, results, history, model.weightsSha256());
+  }
+
+  private static void putValue(
+      Map<String, Object> options,
+      SequenceEstimator<?, ?> estimator,
+      org.apache.spark.ml.param.Param<?> param) {
+    if (estimator.isDefined(param)) {
+      options.put(param.name(), estimator.getOrDefault(param));
+    }
+  }
+
+  private static void addLast(Map<String, Object> results, List<EpochRecord> history) {
+    if (history.isEmpty()) {
+      return;
+    }
+    EpochRecord last = history.get(history.size() - 1);
+    results.put("trainingLoss", last.trainingLoss());
+    last.validation()
+        .forEach((name, value) -> results.put(TrainCommand.validationName(name), value));
+  }
+
+  /** Tells one line an epoch, and one every ten seconds within an epoch. */
+  private static final class Course implements TrainingListener {
+    private static final long INTERVAL_NANOS = 10_000_000_000L;
+
+    private final Consumer<String> tell;
+    private long told = System.nanoTime();
+
+    Course(Consumer<String> tell) {
+      this.tell = tell;
+    }
+
+    @Override
+    public void begins(String description, long trainingRows, long validationRows) {
+      tell.accept(
+          "%,d sequences, %,d more for validation; %s"
+              .formatted(trainingRows, validationRows, description));
+    }
+
+    @Override
+    public void progresses(Progress progress) {
+      if (System.nanoTime() - told >= INTERVAL_NANOS) {
+        told = System.nanoTime();
+        tell.accept(progress.toString());
+      }
+    }
+
+    @Override
+    public void epochEnds(EpochRecord epoch) {
+      told = System.nanoTime();
+      tell.accept(
+          "epoch %d: training loss %.5g, validation %s, %.0f s"
+              .formatted(epoch.epoch(), epoch.trainingLoss(), epoch.validation(), epoch.seconds()));
+    }
+  }
+}
