@@ -22,6 +22,16 @@ cmake -S "$here" -B "$build/cmake" "-DSSM_JNI_SOURCES=$build/jnijavacpp.cpp;$bui
   -DSSM_JAVA_HOME="$java_home" >"$build/cmake.log" 2>&1 || { cat "$build/cmake.log"; exit 1; }
 cmake --build "$build/cmake" --parallel 2 >"$build/make.log" 2>&1 || { cat "$build/make.log"; exit 1; }
 
+# An executor may have an older glibc than this machine.
+if command -v readelf >/dev/null 2>&1; then
+  newest=$(readelf -V "$build/cmake/libjnissm.so" | grep -o 'GLIBC_[0-9.]*' | sort -uV | tail -1)
+  if [ "$(printf '%s\n' "$newest" GLIBC_2.28 | sort -V | tail -1)" != GLIBC_2.28 ]; then
+    echo "spark-ssm: the native library needs $newest, but it must load on glibc 2.28:" \
+      "$(readelf -W --dyn-syms "$build/cmake/libjnissm.so" | grep -o "[A-Za-z_0-9]*@$newest" | sort -u | tr '\n' ' ')"
+    exit 1
+  fi
+fi
+
 # The library is found by the hash of its content, so that no cache ever serves a stale one.
 library=$build/cmake/libjnissm.so
 hash=$(sha256sum "$library" | cut -c1-16)

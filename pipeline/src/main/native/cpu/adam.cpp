@@ -24,6 +24,14 @@ SSM_INLINE Floats square_root(Floats v) {
 #endif
 }
 
+// beta^step by squaring: the same bits on every machine, unlike the C library's pow.
+double power(double beta, int64_t step) {
+  double result = 1;
+  for (double square = beta; step > 0; step >>= 1, square *= square)
+    if (step & 1) result *= square;
+  return result;
+}
+
 }  // namespace
 
 int32_t adam_step_f32(int64_t n, double learning_rate, double beta1, double beta2, double epsilon, double weight_decay,
@@ -31,8 +39,8 @@ int32_t adam_step_f32(int64_t n, double learning_rate, double beta1, double beta
   if (step < 1) return SSM_INVALID_ARGUMENT;
   const float keep1 = static_cast<float>(beta1), take1 = static_cast<float>(1 - beta1);
   const float keep2 = static_cast<float>(beta2), take2 = static_cast<float>(1 - beta2);
-  const float rate = static_cast<float>(learning_rate / (1 - std::pow(beta1, static_cast<double>(step))));
-  const float unbias = static_cast<float>(1 / std::sqrt(1 - std::pow(beta2, static_cast<double>(step))));
+  const float rate = static_cast<float>(learning_rate / (1 - power(beta1, step)));
+  const float unbias = static_cast<float>(1 / std::sqrt(1 - power(beta2, step)));
   const float shrink = decoupled ? static_cast<float>(1 - learning_rate * weight_decay) : 1.0f;
   const float penalty = decoupled ? 0.0f : static_cast<float>(weight_decay);
   const float floor = static_cast<float>(epsilon);

@@ -323,8 +323,12 @@ int32_t ssm_selective_scan_backward_f32(int64_t batch, const int32_t *offsets, i
                                                 dinitial, dinitial_stride, workspace);
 }
 
-int64_t ssm_selective_scan_workspace_f32(int64_t states, int64_t longest) {
-  return current()->selective_scan_workspace_f32(states, longest);
+int64_t ssm_selective_scan_forward_workspace_f32(int64_t states) {
+  return current()->selective_scan_forward_workspace_f32(states);
+}
+
+int64_t ssm_selective_scan_backward_workspace_f32(int64_t states, int64_t longest) {
+  return current()->selective_scan_backward_workspace_f32(states, longest);
 }
 
 int32_t ssm_linear_cde_forward_f32(int32_t solver, int64_t batch, const int32_t *offsets, int64_t controls,

@@ -5,6 +5,24 @@
 #include "target.h"
 
 namespace SSM_NAMESPACE {
+namespace {
+
+// log x for a positive, finite x, to a few ulp: the same bits on every machine, unlike the C library's.
+double logarithm(double x) {
+  int exponent;
+  double m = std::frexp(x, &exponent);
+  if (m < 0.70710678118654752) {
+    m *= 2;
+    --exponent;
+  }
+  // log m = 2 artanh s with |s| < 0.172.
+  const double s = (m - 1) / (m + 1), q = s * s;
+  double sum = 0;
+  for (int k = 21; k >= 3; k -= 2) sum = (sum + 1.0 / k) * q;
+  return exponent * 0.69314718055994531 + (2 * s + 2 * s * sum);
+}
+
+}  // namespace
 
 int32_t squared_error_f32(int64_t rows, int64_t columns, const float *prediction, int64_t prediction_stride,
                           const float *target, int64_t target_stride, const float *weights, float *dprediction,
@@ -43,7 +61,7 @@ int32_t softmax_cross_entropy_f32(int64_t rows, int64_t columns, const float *lo
       if (gradient != nullptr) store_up_to(gradient + c, e, count);
       for (int64_t i = 0; i < count && i < kLanes; ++i) normalizer += e[i];
     });
-    total += weights[r] * (std::log(normalizer) - (static_cast<double>(row[targets[r]]) - largest));
+    total += weights[r] * (logarithm(normalizer) - (static_cast<double>(row[targets[r]]) - largest));
     if (gradient != nullptr) {
       const float scale = static_cast<float>(weights[r] / normalizer);
       map_rows(1, columns, gradient, 0, gradient, 0, [=](Floats e) { return e * scale; });

@@ -1,5 +1,6 @@
 // Selective scan S6, backward. States are stored at the beginning of every chunk of steps and recomputed inside it, so
 // that memory does not hold [B, L, D, N].
+#include <algorithm>
 #include <cstring>
 
 #include "selective_scan.h"
@@ -10,70 +11,166 @@ namespace {
 
 using namespace selective_scan;
 
+// Steps between two stored states: the states of one vector of channels and 16 states fit the first-level cache. Long
+// sequences take the square root of their length, and so does their memory.
+int64_t chunk_length(int64_t longest) {
+  int64_t chunk = 16;
+  while (chunk * chunk < longest) chunk += 16;
+  return chunk;
+}
+
 #if defined(__clang__)
 #define SSM_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #else
 #define SSM_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, Ints{__VA_ARGS__})
 #endif
+
+// Sums of neighbouring lanes: those of a, then those of b.
+SSM_INLINE Floats add_neighbours(Floats a, Floats b) {
 #if SSM_VECTOR_BYTES == 64
-SSM_INLINE Floats even_of_pair(Floats a, Floats b) {
-  return SSM_SHUFFLE(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
-}
-SSM_INLINE Floats odd_of_pair(Floats a, Floats b) {
-  return SSM_SHUFFLE(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
-}
+  return SSM_SHUFFLE(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30) +
+         SSM_SHUFFLE(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
 #elif SSM_VECTOR_BYTES == 32
-SSM_INLINE Floats even_of_pair(Floats a, Floats b) { return SSM_SHUFFLE(a, b, 0, 2, 4, 6, 8, 10, 12, 14); }
-SSM_INLINE Floats odd_of_pair(Floats a, Floats b) { return SSM_SHUFFLE(a, b, 1, 3, 5, 7, 9, 11, 13, 15); }
+  return SSM_SHUFFLE(a, b, 0, 2, 4, 6, 8, 10, 12, 14) + SSM_SHUFFLE(a, b, 1, 3, 5, 7, 9, 11, 13, 15);
 #else
-SSM_INLINE Floats even_of_pair(Floats a, Floats b) { return SSM_SHUFFLE(a, b, 0, 2, 4, 6); }
-SSM_INLINE Floats odd_of_pair(Floats a, Floats b) { return SSM_SHUFFLE(a, b, 1, 3, 5, 7); }
+  return SSM_SHUFFLE(a, b, 0, 2, 4, 6) + SSM_SHUFFLE(a, b, 1, 3, 5, 7);
 #endif
-
-// Lane i of the result is the sum of the lanes of v[i]; v is overwritten.
-SSM_INLINE Floats sums_of_lanes(Floats *v) {
-#pragma GCC unroll 4
-  for (int width = kLanes / 2; width > 0; width /= 2)
-#pragma GCC unroll 8
-    for (int i = 0; i < width; ++i) v[i] = even_of_pair(v[2 * i], v[2 * i + 1]) + odd_of_pair(v[2 * i], v[2 * i + 1]);
-  return v[0];
 }
 
-struct Space {
-  float *transition2;  // [N][lanes], times log2 e
-  float *transition;   // [N][lanes]
-  float *dtransition, *dtransition_of_chunk;
-  float *state;     // [N][lanes]
-  float *gradient;  // [N][lanes], of the state
-  float *starts;    // [chunks][N][lanes]
-  float *states;    // [steps + 1][N][lanes]
-  float *decays;    // [steps][N][lanes]
-  float *steps;     // [steps][4][lanes]: delta, u, gradient of the ungated output, ungated output
+struct Shares {
+  Floats b, c;
+};
 
-  static int64_t floats(int64_t states, int64_t longest) {
-    const int64_t chunk = chunk_length(longest);
-    return kLanes * (states * (6 + (longest + chunk - 1) / chunk + 2 * chunk + 1) + 4 * chunk);
+// Lane i of the result: the sum over the lanes of f(first + i), for i < kCount lanes.
+template <int kCount, typename F>
+SSM_INLINE Shares sums_of_lanes(int64_t first, F &f) {
+  if constexpr (kCount == 1) {
+    return f(first);
+  } else {
+    const Shares low = sums_of_lanes<kCount / 2>(first, f), high = sums_of_lanes<kCount / 2>(first + kCount / 2, f);
+    return {add_neighbours(low.b, high.b), add_neighbours(low.c, high.c)};
   }
+}
 
-  Space(float *base, int64_t n, int64_t longest) {
+struct BackwardSpace {
+  float *scaled;       // [vector][N][lanes], the transition times log2 e
+  float *transition;   // [vector][N][lanes]
+  float *dtransition;  // [vector][N][lanes]
+  float *gradient;     // [vector][N][lanes], of the state
+  float *starts;       // [chunks][vector][N][lanes]
+  float *delta, *u;    // [vector][chunk][lanes]
+  float *g;            // [vector][chunk][lanes], gradient of the output before the gate
+  float *sum;          // [vector][chunk][lanes], output before the gate
+  float *ddelta, *dinput;  // [vector][chunk][lanes]
+  float *states;       // [chunk + 1][N][lanes]
+  float *decays;       // [chunk][N][lanes]
+  float *dchunk;       // [N][lanes], gradient of the transition from one chunk
+
+  // With a null base it only counts.
+  int64_t floats = 0;
+
+  BackwardSpace(float *base, int64_t n, int64_t longest) {
     const int64_t chunk = chunk_length(longest);
-    auto take = [&](int64_t vectors) {
-      float *piece = base;
-      base += vectors * kLanes;
+    auto take = [&](int64_t size) {
+      float *piece = base == nullptr ? nullptr : base + floats;
+      floats += size * kLanes;
       return piece;
     };
-    transition2 = take(n);
-    transition = take(n);
-    dtransition = take(n);
-    dtransition_of_chunk = take(n);
-    state = take(n);
-    gradient = take(n);
-    starts = take(n * ((longest + chunk - 1) / chunk));
+    scaled = take(kVectors * n);
+    transition = take(kVectors * n);
+    dtransition = take(kVectors * n);
+    gradient = take(kVectors * n);
+    starts = take(kVectors * n * ((longest + chunk - 1) / chunk));
+    for (float **steps : {&delta, &u, &g, &sum, &ddelta, &dinput}) *steps = take(kVectors * chunk);
     states = take(n * (chunk + 1));
     decays = take(n * chunk);
-    steps = take(4 * chunk);
+    dchunk = take(n);
   }
 };
+
+// The states of one vector of channels after `steps` steps.
+void advance(int64_t states, int64_t steps, const float *scaled, float *state, const float *delta, const float *u,
+             const float *b, int64_t b_stride) {
+  for (int64_t l = 0; l < steps; ++l, b += b_stride) {
+    const Floats d = load(delta + l * kLanes), input = d * load(u + l * kLanes);
+    for (int64_t n = 0; n < states; ++n)
+      store(state + n * kLanes,
+            exp2_of_decay(d * load(scaled + n * kLanes)) * load(state + n * kLanes) + input * b[n]);
+  }
+}
+
+// All states and decays of a chunk, from states[0]; where kOutput, also sum over n of c h.
+template <bool kOutput>
+void recompute(int64_t states, int64_t steps, const float *scaled, float *state, float *decay, const float *delta,
+               const float *u, const float *b, int64_t b_stride, const float *c, int64_t c_stride, float *sum) {
+  for (int64_t l = 0; l < steps; ++l, b += b_stride, c += c_stride) {
+    const Floats d = load(delta + l * kLanes), input = d * load(u + l * kLanes);
+    Floats out = {};
+    float *after = state + states * kLanes;
+    for (int64_t n = 0; n < states; ++n) {
+      const Floats e = exp2_of_decay(d * load(scaled + n * kLanes));
+      const Floats h = e * load(state + n * kLanes) + input * b[n];
+      store(decay + n * kLanes, e);
+      store(after + n * kLanes, h);
+      if (kOutput) out += h * c[n];
+    }
+    if (kOutput) store(sum + l * kLanes, out);
+    state = after;
+    decay += states * kLanes;
+  }
+}
+
+struct Adjoint {
+  int64_t states, steps;
+  const float *transition, *state, *decay;
+  const float *delta, *u, *g;
+  const float *b, *c;
+  int64_t b_stride, c_stride;
+  float *gradient, *dchunk;
+  float *db, *dc;
+  int64_t db_stride, dc_stride;
+  bool overwrite;  // db and dc, instead of adding to them
+  float *ddelta, *dinput;
+};
+
+// The adjoint of one vector of channels through a chunk, last step first.
+void retreat(const Adjoint &x) {
+  const float *const transition = x.transition;
+  float *const gradient = x.gradient, *const dchunk = x.dchunk;
+  const int64_t states = x.states;
+  for (int64_t l = x.steps - 1; l >= 0; --l) {
+    const float *const before = x.state + l * states * kLanes, *const after = before + states * kLanes;
+    const float *const decay = x.decay + l * states * kLanes;
+    const float *const b = x.b + l * x.b_stride, *const c = x.c + l * x.c_stride;
+    const Floats d = load(x.delta + l * kLanes), input = d * load(x.u + l * kLanes), g = load(x.g + l * kLanes);
+    Floats ddelta = {}, dinput = {};
+    auto share = [&](int64_t n) -> Shares {
+      const int64_t at = n * kLanes;
+      const Floats dh = load(gradient + at) + g * c[n];
+      dinput += dh * b[n];
+      const Floats carried = dh * load(decay + at);
+      const Floats w = carried * load(before + at);
+      ddelta += w * load(transition + at);
+      store(dchunk + at, load(dchunk + at) + w * d);
+      store(gradient + at, carried);
+      return {dh * input, g * load(after + at)};
+    };
+    for (int64_t first = 0; first < states; first += kLanes) {
+      const int64_t inside = states - first;
+      auto guarded = [&](int64_t n) -> Shares { return n < states ? share(n) : Shares{Floats{}, Floats{}}; };
+      Shares sums = inside >= kLanes ? sums_of_lanes<kLanes>(first, share) : sums_of_lanes<kLanes>(first, guarded);
+      float *const db = x.db + l * x.db_stride + first, *const dc = x.dc + l * x.dc_stride + first;
+      if (!x.overwrite) {
+        sums.b += load_up_to(db, inside);
+        sums.c += load_up_to(dc, inside);
+      }
+      store_up_to(db, sums.b, inside);
+      store_up_to(dc, sums.c, inside);
+    }
+    store(x.ddelta + l * kLanes, ddelta);
+    store(x.dinput + l * kLanes, dinput);
+  }
+}
 
 }  // namespace
 
@@ -88,149 +185,120 @@ int32_t selective_scan_backward_f32(
     int64_t dinitial_stride, float *workspace) {
   if (batch < 0 || columns < 0 || states < 0) return SSM_INVALID_ARGUMENT;
   int64_t longest = 0;
-  for (int64_t s = 0; s < batch; ++s)
-    longest = offsets[s + 1] - offsets[s] > longest ? offsets[s + 1] - offsets[s] : longest;
+  for (int64_t s = 0; s < batch; ++s) longest = std::max<int64_t>(longest, offsets[s + 1] - offsets[s]);
   const int64_t chunk = chunk_length(longest);
-  const Space space(workspace, states, longest);
-  const int64_t block = states * kLanes;
-  const bool want_output = gate != nullptr && dgate != nullptr;
+  const BackwardSpace space(workspace, states, longest);
+  const Operands operands = {states, u, u_stride, delta_raw, delta_raw_stride, delta_bias, b, b_stride};
+  const int64_t matrix = states * kLanes, steps_size = chunk * kLanes;
 
-  if (columns == 0 && batch > 0)
-    for (int64_t r = 0; r < offsets[batch] && states > 0; ++r) {
-      std::memset(db + r * db_stride, 0, states * sizeof(float));
-      std::memset(dc + r * dc_stride, 0, states * sizeof(float));
-    }
+  for (int64_t r = 0; columns == 0 && batch > 0 && states > 0 && r < offsets[batch]; ++r) {
+    std::memset(db + r * db_stride, 0, states * sizeof(float));
+    std::memset(dc + r * dc_stride, 0, states * sizeof(float));
+  }
 
-  for_each_vector(1, columns, [&](int64_t, int64_t first, int64_t count) {
-    pack_transition(a + first * a_stride, a_stride, states, count, kLog2E, space.transition2);
-    pack_transition(a + first * a_stride, a_stride, states, count, 1.0f, space.transition);
-    std::memset(space.dtransition, 0, block * sizeof(float));
-    const Floats bias = delta_bias == nullptr ? Floats{} : load_up_to(delta_bias + first, count);
-    const Floats through = skip == nullptr ? Floats{} : load_up_to(skip + first, count);
-    Floats dbias_total = {}, dskip_total = {};
-
-    // delta and u of `steps` steps from row `begin` on.
-    auto load_steps = [&](int64_t begin, int64_t steps) {
-      for (int64_t l = 0; l < steps; ++l) {
-        float *step = space.steps + l * 4 * kLanes;
-        store(step, softplus(load_up_to(delta_raw + (begin + l) * delta_raw_stride + first, count) + bias));
-        store(step + kLanes, load_up_to(u + (begin + l) * u_stride + first, count));
-      }
+  for (int64_t first = 0; first < columns; first += kGroupColumns) {
+    const int64_t width = std::min(kGroupColumns, columns - first);
+    const int64_t vectors = (width + kLanes - 1) / kLanes;
+    auto for_each = [&](auto f) {
+      for (int64_t v = 0; v < vectors; ++v) f(v, first + v * kLanes, width - v * kLanes);
     };
+    for_each([&](int64_t v, int64_t column, int64_t count) {
+      pack_transition(a + column * a_stride, a_stride, states, count, kLog2E, space.scaled + v * matrix);
+      pack_transition(a + column * a_stride, a_stride, states, count, 1.0f, space.transition + v * matrix);
+    });
+    std::memset(space.dtransition, 0, vectors * matrix * sizeof(float));
 
     for (int64_t s = 0; s < batch; ++s) {
       const int64_t begin = offsets[s], length = offsets[s + 1] - begin;
       const int64_t chunks = (length + chunk - 1) / chunk;
-      load_states(initial == nullptr ? nullptr : initial + s * initial_stride + first * states, states, count,
-                  chunks == 0 ? space.state : space.starts);
+      for_each([&](int64_t v, int64_t column, int64_t count) {
+        if (chunks > 0)
+          load_states(initial == nullptr ? nullptr : initial + s * initial_stride + column * states, states, count,
+                      space.starts + v * matrix);
+        load_states(dlast == nullptr ? nullptr : dlast + s * dlast_stride + column * states, states, count,
+                    space.gradient + v * matrix);
+      });
       for (int64_t k = 0; k + 1 < chunks; ++k) {
-        float *state = space.starts + (k + 1) * block;
-        std::memcpy(state, space.starts + k * block, block * sizeof(float));
-        load_steps(begin + k * chunk, chunk);
-        for (int64_t l = 0; l < chunk; ++l) {
-          const Floats d = load(space.steps + l * 4 * kLanes), input = d * load(space.steps + (l * 4 + 1) * kLanes);
-          const float *in = b + (begin + k * chunk + l) * b_stride;
-#pragma GCC unroll 4
-          for (int64_t n = 0; n < states; ++n)
-            store(state + n * kLanes, exp2_of_decay(d * load(space.transition2 + n * kLanes)) *
-                                              load(state + n * kLanes) +
-                                          input * in[n]);
-        }
+        const int64_t row = begin + k * chunk;
+        load_steps(operands, row, chunk, chunk, first, width, space.delta, space.u);
+        const float *from = space.starts + k * kVectors * matrix;
+        float *to = space.starts + (k + 1) * kVectors * matrix;
+        std::memcpy(to, from, vectors * matrix * sizeof(float));
+        for (int64_t v = 0; v < vectors; ++v)
+          advance(states, chunk, space.scaled + v * matrix, to + v * matrix, space.delta + v * steps_size,
+                  space.u + v * steps_size, b + row * b_stride, b_stride);
       }
 
-      load_states(dlast == nullptr ? nullptr : dlast + s * dlast_stride + first * states, states, count,
-                  space.gradient);
       for (int64_t k = chunks - 1; k >= 0; --k) {
-        const int64_t start = begin + k * chunk;
-        const int64_t steps = length - k * chunk < chunk ? length - k * chunk : chunk;
-        load_steps(start, steps);
-        std::memcpy(space.states, space.starts + k * block, block * sizeof(float));
-        std::memset(space.dtransition_of_chunk, 0, block * sizeof(float));
-        for (int64_t l = 0; l < steps; ++l) {
-          float *step = space.steps + l * 4 * kLanes;
-          const Floats d = load(step), x = load(step + kLanes), input = d * x;
-          const float *in = b + (start + l) * b_stride;
-          const float *out = c + (start + l) * c_stride;
-          const float *before = space.states + l * block;
-          float *after = space.states + (l + 1) * block, *decay = space.decays + l * block;
-          Floats sum = through * x;
-#pragma GCC unroll 4
-          for (int64_t n = 0; n < states; ++n) {
-            const Floats e = exp2_of_decay(d * load(space.transition2 + n * kLanes));
-            const Floats h = e * load(before + n * kLanes) + input * in[n];
-            store(decay + n * kLanes, e);
-            store(after + n * kLanes, h);
-            if (want_output) sum += h * out[n];
-          }
-          store(step + 3 * kLanes, sum);
-        }
-        for (int64_t l = steps - 1; l >= 0; --l) {
-          const int64_t row = start + l;
-          const float *step = space.steps + l * 4 * kLanes;
-          const float *in = b + row * b_stride;
-          const float *out = c + row * c_stride;
-          const float *before = space.states + l * block, *after = before + block, *decay = space.decays + l * block;
-          const Floats d = load(step), x = load(step + kLanes), input = d * x;
-          Floats g = load_up_to(dy + row * dy_stride + first, count);
-          if (gate != nullptr) {
-            const Floats z = load_up_to(gate + row * gate_stride + first, count);
-            const Floats q = sigmoid(z);
-            if (dgate != nullptr)
-              store_up_to(dgate + row * dgate_stride + first,
-                          g * load(step + 3 * kLanes) * (q + z * q * (1.0f - q)), count);
-            g *= z * q;
-          }
-          Floats ddelta = {}, dinput = {};
-          for (int64_t n0 = 0; n0 < states; n0 += kLanes) {
-            Floats to_b[kLanes], to_c[kLanes];
-            const int64_t inside = states - n0 < kLanes ? states - n0 : kLanes;
-#pragma GCC unroll 4
-            for (int64_t i = 0; i < inside; ++i) {
-              const int64_t n = n0 + i, at = n * kLanes;
-              const Floats dh = load(space.gradient + at) + g * out[n];
-              to_c[i] = g * load(after + at);
-              to_b[i] = dh * input;
-              dinput += dh * in[n];
-              const Floats carried = dh * load(decay + at);
-              const Floats w = carried * load(before + at);
-              ddelta += w * load(space.transition + at);
-              store(space.dtransition_of_chunk + at, load(space.dtransition_of_chunk + at) + w * d);
-              store(space.gradient + at, carried);
+        const int64_t row = begin + k * chunk;
+        const int64_t steps = std::min(chunk, length - k * chunk);
+        load_steps(operands, row, steps, chunk, first, width, space.delta, space.u);
+        for (int64_t l = 0; l < steps; ++l)
+          for_each([&](int64_t v, int64_t column, int64_t count) {
+            Floats g = load_up_to(dy + (row + l) * dy_stride + column, count);
+            if (gate != nullptr) {
+              const Floats z = load_up_to(gate + (row + l) * gate_stride + column, count);
+              g *= z * sigmoid(z);
             }
-            for (int64_t i = inside; i < kLanes; ++i) to_b[i] = to_c[i] = Floats{};
-            Floats sum_b = sums_of_lanes(to_b), sum_c = sums_of_lanes(to_c);
-            if (first > 0) {
-              sum_b += load_up_to(db + row * db_stride + n0, inside);
-              sum_c += load_up_to(dc + row * dc_stride + n0, inside);
+            store(space.g + v * steps_size + l * kLanes, g);
+          });
+        for_each([&](int64_t v, int64_t, int64_t) {
+          std::memcpy(space.states, space.starts + (k * kVectors + v) * matrix, matrix * sizeof(float));
+          std::memset(space.dchunk, 0, matrix * sizeof(float));
+          const auto compute = dgate == nullptr ? &recompute<false> : &recompute<true>;
+          const int64_t at = v * steps_size;
+          compute(states, steps, space.scaled + v * matrix, space.states, space.decays, space.delta + at,
+                  space.u + at, b + row * b_stride, b_stride, c + row * c_stride, c_stride, space.sum + at);
+          retreat({states, steps, space.transition + v * matrix, space.states, space.decays, space.delta + at,
+                   space.u + at, space.g + at, b + row * b_stride, c + row * c_stride, b_stride, c_stride,
+                   space.gradient + v * matrix, space.dchunk, db + row * db_stride, dc + row * dc_stride, db_stride,
+                   dc_stride, first == 0 && v == 0, space.ddelta + at, space.dinput + at});
+          float *total = space.dtransition + v * matrix;
+          for (int64_t i = 0; i < matrix; i += kLanes) store(total + i, load(total + i) + load(space.dchunk + i));
+        });
+        for_each([&](int64_t v, int64_t column, int64_t count) {
+          Floats dbias = {}, dthrough = {};
+          const Floats bias = delta_bias == nullptr ? Floats{} : load_up_to(delta_bias + column, count);
+          const Floats through = skip == nullptr ? Floats{} : load_up_to(skip + column, count);
+          for (int64_t l = steps - 1; l >= 0; --l) {
+            const int64_t at = v * steps_size + l * kLanes, r = row + l;
+            const Floats g = load(space.g + at), x = load(space.u + at), dinput = load(space.dinput + at);
+            store_up_to(du + r * du_stride + column, dinput * load(space.delta + at) + g * through, count);
+            dthrough += g * x;
+            // The derivative of softplus is the logistic function.
+            const Floats raw = load_up_to(delta_raw + r * delta_raw_stride + column, count) + bias;
+            const Floats draw = (load(space.ddelta + at) + dinput * x) * sigmoid(raw);
+            dbias += draw;
+            store_up_to(ddelta_raw + r * ddelta_raw_stride + column, draw, count);
+            if (dgate != nullptr) {
+              const Floats z = load_up_to(gate + r * gate_stride + column, count), q = sigmoid(z);
+              const Floats out = load(space.sum + at) + through * x;
+              store_up_to(dgate + r * dgate_stride + column,
+                          load_up_to(dy + r * dy_stride + column, count) * out * (q + z * q * (1.0f - q)), count);
             }
-            store_up_to(db + row * db_stride + n0, sum_b, inside);
-            store_up_to(dc + row * dc_stride + n0, sum_c, inside);
           }
-          store_up_to(du + row * du_stride + first, dinput * d + g * through, count);
-          dskip_total += g * x;
-          // The derivative of softplus is the logistic function.
-          const Floats raw = load_up_to(delta_raw + row * delta_raw_stride + first, count) + bias;
-          const Floats draw = (ddelta + dinput * x) * sigmoid(raw);
-          dbias_total += draw;
-          store_up_to(ddelta_raw + row * ddelta_raw_stride + first, draw, count);
-        }
-        for (int64_t i = 0; i < block; i += kLanes)
-          store(space.dtransition + i, load(space.dtransition + i) + load(space.dtransition_of_chunk + i));
+          if (ddelta_bias != nullptr)
+            store_up_to(ddelta_bias + column, load_up_to(ddelta_bias + column, count) + dbias, count);
+          if (dskip != nullptr) store_up_to(dskip + column, load_up_to(dskip + column, count) + dthrough, count);
+        });
       }
-      if (dinitial != nullptr)
-        store_states(space.gradient, states, count, dinitial + s * dinitial_stride + first * states);
+      for_each([&](int64_t v, int64_t column, int64_t count) {
+        if (dinitial != nullptr)
+          store_states(space.gradient + v * matrix, states, count,
+                       dinitial + s * dinitial_stride + column * states);
+      });
     }
-    for (int64_t i = 0; i < count && i < kLanes; ++i)
-      for (int64_t n = 0; n < states; ++n) da[(first + i) * da_stride + n] += space.dtransition[n * kLanes + i];
-    if (ddelta_bias != nullptr)
-      store_up_to(ddelta_bias + first, load_up_to(ddelta_bias + first, count) + dbias_total, count);
-    if (dskip != nullptr) store_up_to(dskip + first, load_up_to(dskip + first, count) + dskip_total, count);
-  });
+    for_each([&](int64_t v, int64_t column, int64_t count) {
+      for (int64_t i = 0; i < count && i < kLanes; ++i)
+        for (int64_t n = 0; n < states; ++n)
+          da[(column + i) * da_stride + n] += space.dtransition[v * matrix + n * kLanes + i];
+    });
+  }
   return SSM_OK;
 }
 
-int64_t selective_scan_workspace_f32(int64_t states, int64_t longest) {
-  return Space::floats(states, longest);
+int64_t selective_scan_backward_workspace_f32(int64_t states, int64_t longest) {
+  return BackwardSpace(nullptr, states, longest).floats;
 }
 
 }  // namespace SSM_NAMESPACE

@@ -34,7 +34,8 @@
   X(embedding_backward_f32) \
   X(selective_scan_forward_f32) \
   X(selective_scan_backward_f32) \
-  X(selective_scan_workspace_f32) \
+  X(selective_scan_forward_workspace_f32) \
+  X(selective_scan_backward_workspace_f32) \
   X(linear_cde_forward_f32) \
   X(linear_cde_backward_f32) \
   X(linear_cde_workspace_f32) \

@@ -181,7 +181,7 @@ int32_t ssm_embedding_backward_f32(int64_t rows, int64_t columns, int64_t vocabu
 /*
  * Selective scan S6, org.sparkssm.kernel.SelectiveScan: columns = D, states = N. delta_bias, skip, gate, initial and
  * last may be null. initial and last are [batch, D N], rows of D blocks of N.
- * workspace: ssm_selective_scan_workspace_f32(states, longest sequence) floats.
+ * workspace: ssm_selective_scan_forward_workspace_f32(states) floats.
  */
 int32_t ssm_selective_scan_forward_f32(int64_t batch, const int32_t *offsets, int64_t columns, int64_t states,
                                        const float *u, int64_t u_stride, const float *delta_raw,
@@ -191,7 +191,10 @@ int32_t ssm_selective_scan_forward_f32(int64_t batch, const int32_t *offsets, in
                                        const float *initial, int64_t initial_stride, float *y, int64_t y_stride,
                                        float *last, int64_t last_stride, float *workspace);
 
-/* dlast, ddelta_bias, dskip, dgate and dinitial may be null. States are recomputed in chunks. */
+/*
+ * dlast, ddelta_bias, dskip, dgate and dinitial may be null. States are recomputed in chunks.
+ * workspace: ssm_selective_scan_backward_workspace_f32(states, longest sequence) floats.
+ */
 int32_t ssm_selective_scan_backward_f32(
     int64_t batch, const int32_t *offsets, int64_t columns, int64_t states, const float *u, int64_t u_stride,
     const float *delta_raw, int64_t delta_raw_stride, const float *delta_bias, const float *a, int64_t a_stride,
@@ -202,7 +205,9 @@ int32_t ssm_selective_scan_backward_f32(
     float *dc, int64_t dc_stride, float *dskip, float *dgate, int64_t dgate_stride, float *dinitial,
     int64_t dinitial_stride, float *workspace);
 
-int64_t ssm_selective_scan_workspace_f32(int64_t states, int64_t longest);
+int64_t ssm_selective_scan_forward_workspace_f32(int64_t states);
+
+int64_t ssm_selective_scan_backward_workspace_f32(int64_t states, int64_t longest);
 
 typedef enum ssm_cde_solver { SSM_CDE_EULER = 0, SSM_CDE_RK4 = 1 } ssm_cde_solver;
 

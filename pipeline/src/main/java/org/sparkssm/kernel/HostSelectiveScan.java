@@ -42,7 +42,7 @@ final class HostSelectiveScan {
     HostTensor last =
         kernels.ownOrNull(operation, scan.last(), s.segments.batch(), s.columns * s.states);
     kernels.withScratch(
-        s.workspace(),
+        Native.ssm_selective_scan_forward_workspace_f32(s.states),
         workspace ->
             check(
                 operation,
@@ -94,7 +94,7 @@ final class HostSelectiveScan {
     HostKernels.expect(
         dGate == null || s.gate != null, operation, scan.u(), "a gradient of an absent gate");
     kernels.withScratch(
-        s.workspace(),
+        Native.ssm_selective_scan_backward_workspace_f32(s.states, s.segments.longest()),
         workspace ->
             check(
                 operation,
@@ -140,9 +140,5 @@ final class HostSelectiveScan {
                     address(dInitial),
                     stride(dInitial),
                     workspace)));
-  }
-
-  private long workspace() {
-    return Native.ssm_selective_scan_workspace_f32(states, segments.longest());
   }
 }

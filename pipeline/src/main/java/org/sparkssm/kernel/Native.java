@@ -410,7 +410,10 @@ public final class Native {
       long dinitialStride,
       @Cast("float*") long workspace);
 
-  static native @Cast("int64_t") long ssm_selective_scan_workspace_f32(long states, long longest);
+  static native @Cast("int64_t") long ssm_selective_scan_forward_workspace_f32(long states);
+
+  static native @Cast("int64_t") long ssm_selective_scan_backward_workspace_f32(
+      long states, long longest);
 
   static native int ssm_linear_cde_forward_f32(
       int solver,

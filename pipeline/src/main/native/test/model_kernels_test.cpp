@@ -1,0 +1,218 @@
+// The kernels of models on odd shapes, in buffers of exactly the size they need (for the sanitizers): every
+// instruction set of this machine gives the same numbers, to single precision. The JVM's tests hold them against the
+// oracle values.
+#include "ssm.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace {
+
+int failures = 0;
+
+typedef std::vector<float> Floats;
+
+// What one instruction set computed: named arrays in the order of the calls.
+class Run {
+ public:
+  Run() : random_(5) {}
+
+  Floats normal(int64_t size, float scale = 1) {
+    std::normal_distribution<float> distribution(0, scale);
+    Floats values(size);
+    for (float &value : values) value = distribution(random_);
+    return values;
+  }
+
+  void expect_ok(int32_t status, const char *what) {
+    if (status == SSM_OK) return;
+    std::printf("FAILED: %s returned %d\n", what, status);
+    ++failures;
+  }
+
+  void keep(const std::string &name, Floats values) {
+    names.push_back(name);
+    results.push_back(std::move(values));
+  }
+
+  std::vector<std::string> names;
+  std::vector<Floats> results;
+
+ private:
+  std::mt19937 random_;
+};
+
+struct Shape {
+  std::vector<int32_t> offsets;
+  int64_t columns;
+  int64_t states;
+  int64_t batch() const { return static_cast<int64_t>(offsets.size()) - 1; }
+  int64_t rows() const { return offsets.back(); }
+};
+
+void selective_scan(Run &run, const Shape &shape) {
+  const int64_t t = shape.rows(), d = shape.columns, n = shape.states, batch = shape.batch();
+  int64_t longest = 0;
+  for (int64_t s = 0; s < batch; ++s) longest = std::max<int64_t>(longest, shape.offsets[s + 1] - shape.offsets[s]);
+  Floats u = run.normal(t * d), delta = run.normal(t * d), bias = run.normal(d), a = run.normal(d * n);
+  for (float &value : a) value = -std::exp(value);
+  const Floats b = run.normal(t * n), c = run.normal(t * n), skip = run.normal(d), gate = run.normal(t * d);
+  const Floats initial = run.normal(batch * d * n), dy = run.normal(t * d), dlast = run.normal(batch * d * n);
+  Floats y(t * d), last(batch * d * n), forward(ssm_selective_scan_forward_workspace_f32(n));
+  run.expect_ok(ssm_selective_scan_forward_f32(batch, shape.offsets.data(), d, n, u.data(), d, delta.data(), d,
+                                               bias.data(), a.data(), n, b.data(), n, c.data(), n, skip.data(),
+                                               gate.data(), d, initial.data(), d * n, y.data(), d, last.data(), d * n,
+                                               forward.data()),
+                "selective scan");
+  Floats du(t * d), ddelta(t * d), dbias(d), da(d * n), db(t * n), dc(t * n), dskip(d), dgate(t * d);
+  Floats dinitial(batch * d * n), backward(ssm_selective_scan_backward_workspace_f32(n, longest));
+  run.expect_ok(
+      ssm_selective_scan_backward_f32(
+          batch, shape.offsets.data(), d, n, u.data(), d, delta.data(), d, bias.data(), a.data(), n, b.data(), n,
+          c.data(), n, skip.data(), gate.data(), d, initial.data(), d * n, dy.data(), d, dlast.data(), d * n, du.data(),
+          d, ddelta.data(), d, dbias.data(), da.data(), n, db.data(), n, dc.data(), n, dskip.data(), dgate.data(), d,
+          dinitial.data(), d * n, backward.data()),
+      "selective scan backward");
+  const char *names[] = {"y", "last", "du", "ddelta", "dbias", "da", "db", "dc", "dskip", "dgate", "dinitial"};
+  int i = 0;
+  for (Floats *values : {&y, &last, &du, &ddelta, &dbias, &da, &db, &dc, &dskip, &dgate, &dinitial})
+    run.keep(std::string("selective scan ") + names[i++], *values);
+}
+
+void linear_cde(Run &run, const Shape &shape, int32_t solver) {
+  const int64_t t = shape.rows(), w = 3, n = shape.states, x = 2, batch = shape.batch();
+  Floats domega = run.normal(t * w, 0.2f);
+  for (size_t i = 0; i < domega.size(); i += 4) domega[i] = 0;
+  const Floats a = run.normal(w * n * n, 1 / std::sqrt(static_cast<float>(n)));
+  const Floats dxi = run.normal(t * x), drive = run.normal(n * x), initial = run.normal(batch * n);
+  const Floats dy = run.normal(t * n), dlast = run.normal(batch * n);
+  Floats y(t * n), last(batch * n), forward(ssm_linear_cde_workspace_f32(batch, w, n, x, 0));
+  run.expect_ok(ssm_linear_cde_forward_f32(solver, batch, shape.offsets.data(), w, n, x, domega.data(), w, a.data(),
+                                           dxi.data(), x, drive.data(), x, initial.data(), n, y.data(), n, last.data(),
+                                           n, forward.data()),
+                "linear CDE");
+  Floats ddomega(t * w), da(w * n * n), ddxi(t * x), ddrive(n * x), dinitial(batch * n);
+  Floats backward(ssm_linear_cde_workspace_f32(batch, w, n, x, 1));
+  run.expect_ok(ssm_linear_cde_backward_f32(solver, batch, shape.offsets.data(), w, n, x, domega.data(), w, a.data(),
+                                            dxi.data(), x, drive.data(), x, initial.data(), n, y.data(), n, dy.data(),
+                                            n, dlast.data(), n, ddomega.data(), w, da.data(), ddxi.data(), x,
+                                            ddrive.data(), x, dinitial.data(), n, backward.data()),
+                "linear CDE backward");
+  const char *names[] = {"y", "last", "ddomega", "da", "ddxi", "ddrive", "dinitial"};
+  int i = 0;
+  for (Floats *values : {&y, &last, &ddomega, &da, &ddxi, &ddrive, &dinitial})
+    run.keep(std::string("linear CDE ") + names[i++], *values);
+}
+
+void others(Run &run, const Shape &shape) {
+  const int64_t t = shape.rows(), d = shape.columns, batch = shape.batch();
+  const Floats x = run.normal(t * d), dy = run.normal(t * d), gamma = run.normal(d), beta = run.normal(d);
+  for (int32_t activation = SSM_ACTIVATION_NONE; activation <= SSM_ACTIVATION_RELU; ++activation) {
+    Floats y(t * d), dx(t * d);
+    run.expect_ok(ssm_activation_forward_f32(activation, t, d, x.data(), d, y.data(), d), "activation");
+    run.expect_ok(ssm_activation_backward_f32(activation, t, d, x.data(), d, dy.data(), d, dx.data(), d),
+                  "activation backward");
+    run.keep("activation", y);
+    run.keep("activation backward", dx);
+  }
+  Floats y(t * d), dx(t * d), inverse(t), statistics(2 * t), dgamma(d), dbeta(d);
+  run.expect_ok(ssm_rms_norm_forward_f32(t, d, x.data(), d, gamma.data(), 1e-5, y.data(), d, inverse.data(), 1), "rms");
+  run.keep("rms norm", y);
+  run.expect_ok(ssm_rms_norm_backward_f32(t, d, x.data(), d, gamma.data(), inverse.data(), 1, dy.data(), d, dx.data(),
+                                          d, dgamma.data()),
+                "rms backward");
+  run.keep("rms norm backward", dx);
+  run.expect_ok(ssm_layer_norm_forward_f32(t, d, x.data(), d, gamma.data(), beta.data(), 1e-2, y.data(), d,
+                                           statistics.data(), 2),
+                "layer norm");
+  run.keep("layer norm", y);
+  run.expect_ok(ssm_layer_norm_backward_f32(t, d, x.data(), d, gamma.data(), statistics.data(), 2, dy.data(), d,
+                                            dx.data(), d, dgamma.data(), dbeta.data()),
+                "layer norm backward");
+  run.keep("layer norm backward", dx);
+  const Floats weight = run.normal(d * 4);
+  Floats dweight(d * 4);
+  const int32_t *offsets = shape.offsets.data();
+  run.expect_ok(ssm_causal_convolution_forward_f32(batch, offsets, d, 4, x.data(), d, weight.data(), 4, beta.data(), 1,
+                                                   y.data(), d),
+                "convolution");
+  run.keep("convolution", y);
+  run.expect_ok(ssm_causal_convolution_backward_f32(batch, offsets, d, 4, x.data(), d, weight.data(), 4, beta.data(), 1,
+                                                    dy.data(), d, dx.data(), d, dweight.data(), 4, dbeta.data()),
+                "convolution backward");
+  run.keep("convolution backward", dx);
+  run.keep("convolution taps", dweight);
+  Floats pooled(batch * d);
+  run.expect_ok(ssm_mean_row_forward_f32(batch, offsets, d, x.data(), d, pooled.data(), d), "mean row");
+  run.keep("mean row", pooled);
+  run.expect_ok(ssm_mean_row_backward_f32(batch, offsets, d, pooled.data(), d, dx.data(), d), "mean row backward");
+  run.expect_ok(ssm_last_row_forward_f32(batch, offsets, d, x.data(), d, pooled.data(), d), "last row");
+  run.expect_ok(ssm_last_row_backward_f32(batch, offsets, d, pooled.data(), d, dx.data(), d), "last row backward");
+  run.expect_ok(ssm_difference_forward_f32(batch, offsets, d, x.data(), d, nullptr, 0, y.data(), d), "difference");
+  run.expect_ok(ssm_difference_backward_f32(batch, offsets, d, dy.data(), d, dx.data(), d), "difference backward");
+  run.keep("difference", y);
+  run.keep("difference backward", dx);
+  run.expect_ok(ssm_sum_rows_f32(t, d, x.data(), d, dbeta.data()), "sum rows");
+  run.keep("sum rows", dbeta);
+  const std::vector<int32_t> targets(t, static_cast<int32_t>(d - 1));
+  const Floats weights(t, 0.5f);
+  double sum = 0;
+  run.expect_ok(ssm_softmax_cross_entropy_f32(t, d, x.data(), d, targets.data(), weights.data(), dx.data(), d, &sum),
+                "cross entropy");
+  run.keep("cross entropy", dx);
+  run.keep("cross entropy sum", Floats(1, static_cast<float>(sum)));
+  Floats parameters = x, m(t * d), v(t * d);
+  run.expect_ok(ssm_adam_step_f32(t * d, 1e-2, 0.9, 0.999, 1e-8, 0.1, 1, 3, parameters.data(), dy.data(), m.data(),
+                                  v.data()),
+                "adam");
+  run.keep("adam", parameters);
+}
+
+void compare(const std::string &target, const Run &expected, const Run &actual) {
+  for (size_t i = 0; i < expected.results.size(); ++i) {
+    float scale = 1;
+    for (float value : expected.results[i]) scale = std::fmax(scale, std::fabs(value));
+    for (size_t k = 0; k < expected.results[i].size(); ++k) {
+      const float difference = std::fabs(expected.results[i][k] - actual.results[i][k]);
+      if (!(difference <= 1e-4f * scale)) {
+        std::printf("FAILED: %s on %s: element %zu is %g, expected %g\n", expected.names[i].c_str(), target.c_str(), k,
+                    actual.results[i][k], expected.results[i][k]);
+        ++failures;
+        break;
+      }
+    }
+  }
+}
+
+}  // namespace
+
+int main() {
+  const Shape shapes[] = {
+      {{0}, 5, 3},           {{0, 0, 1}, 1, 1},           {{0, 17, 17, 48, 49}, 37, 19},
+      {{0, 300}, 16, 16},    {{0, 15, 31, 48}, 257, 33},  {{0, 3, 6, 9, 12, 15, 18, 21, 24, 27, 30, 33, 36, 39}, 7, 65},
+  };
+  std::vector<Run> first;
+  for (const char *target : {"generic", "x86-64-v2", "x86-64-v3", "x86-64-v4"}) {
+    if (ssm_target_select(target) != SSM_OK) continue;
+    std::vector<Run> runs;
+    for (const Shape &shape : shapes) {
+      Run run;
+      selective_scan(run, shape);
+      linear_cde(run, shape, SSM_CDE_EULER);
+      linear_cde(run, shape, SSM_CDE_RK4);
+      others(run, shape);
+      runs.push_back(std::move(run));
+    }
+    for (size_t i = 0; i < first.size(); ++i) compare(target, first[i], runs[i]);
+    if (first.empty()) first = std::move(runs);
+  }
+  if (first.empty()) {
+    std::printf("FAILED: no instruction set\n");
+    ++failures;
+  }
+  return failures;
+}

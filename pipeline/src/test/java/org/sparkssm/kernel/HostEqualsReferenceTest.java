@@ -1,0 +1,494 @@
+package org.sparkssm.kernel;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.lang.reflect.Method;
+import java.lang.reflect.Modifier;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+
+/**
+ * Every operation of {@link Kernels} on the host gives what the reference kernels of double
+ * precision give, on random shapes, strides and segments, and touches nothing outside its outputs.
+ */
+class HostEqualsReferenceTest {
+  private static final int CASES = 24;
+
+  /** Around the kernels' vector, tile and chunk sizes. */
+  private static final int[] WIDTHS = {1, 3, 7, 8, 15, 16, 17, 24, 31, 33, 48, 65};
+
+  private static final int[] LENGTHS = {0, 1, 2, 5, 15, 16, 17, 31, 33, 61};
+
+  /** Memory and description; covered by {@link HostKernelsTest}. */
+  private static final Set<String> NOT_ARITHMETIC =
+      Set.of("description", "zeros", "allocate", "scope", "write", "toDoubles", "read", "close");
+
+  /** What an operation does with operands that the case makes. */
+  private interface Operation {
+    void run(Case c);
+  }
+
+  private static final Map<String, Operation> OPERATIONS = new TreeMap<>();
+
+  static {
+    OPERATIONS.put(
+        "gemm",
+        c -> {
+          int m = c.width();
+          int k = c.width();
+          int n = c.width();
+          for (boolean ta : new boolean[] {false, true}) {
+            for (boolean tb : new boolean[] {false, true}) {
+              Tensor a = ta ? c.tensor(k, m) : c.tensor(m, k);
+              Tensor b = tb ? c.tensor(n, k) : c.tensor(k, n);
+              c.kernels.gemm(ta, tb, 0.5, a, b, c.random.nextInt(3) - 1, c.tensor(m, n));
+            }
+          }
+        });
+    OPERATIONS.put(
+        "copy", c -> c.kernels.copy(c.tensor(c.rows, c.columns), c.tensor(c.rows, c.columns)));
+    OPERATIONS.put("fill", c -> c.kernels.fill(c.tensor(c.rows, c.columns), 2.5));
+    OPERATIONS.put(
+        "addScaled",
+        c -> c.kernels.addScaled(-0.25, c.tensor(c.rows, c.columns), c.tensor(c.rows, c.columns)));
+    OPERATIONS.put(
+        "addRow", c -> c.kernels.addRow(c.tensor(1, c.columns), c.tensor(c.rows, c.columns)));
+    OPERATIONS.put(
+        "sumRows", c -> c.kernels.sumRows(c.tensor(c.rows, c.columns), c.tensor(1, c.columns)));
+    OPERATIONS.put(
+        "activationForward",
+        c -> {
+          for (Activation activation : Activation.values()) {
+            Tensor x = c.scaled(c.rows, c.columns, 5);
+            c.kernels.activationForward(activation, x, c.tensor(c.rows, c.columns));
+            c.kernels.activationForward(activation, x, x);
+          }
+        });
+    OPERATIONS.put(
+        "activationBackward",
+        c -> {
+          for (Activation activation : Activation.values()) {
+            Tensor x = c.scaled(c.rows, c.columns, 5);
+            Tensor dy = c.tensor(c.rows, c.columns);
+            c.kernels.activationBackward(activation, x, dy, c.tensor(c.rows, c.columns));
+            c.kernels.activationBackward(activation, x, dy, dy);
+          }
+        });
+    OPERATIONS.put(
+        "gluForward",
+        c -> c.kernels.gluForward(c.scaled(c.rows, 2 * c.columns, 3), c.tensor(c.rows, c.columns)));
+    OPERATIONS.put(
+        "gluBackward",
+        c ->
+            c.kernels.gluBackward(
+                c.scaled(c.rows, 2 * c.columns, 3),
+                c.tensor(c.rows, c.columns),
+                c.tensor(c.rows, 2 * c.columns)));
+    OPERATIONS.put(
+        "negativeExpForward",
+        c ->
+            c.kernels.negativeExpForward(c.tensor(c.rows, c.columns), c.tensor(c.rows, c.columns)));
+    OPERATIONS.put(
+        "negativeExpBackward",
+        c ->
+            c.kernels.negativeExpBackward(
+                c.tensor(c.rows, c.columns),
+                c.tensor(c.rows, c.columns),
+                c.tensor(c.rows, c.columns)));
+    OPERATIONS.put(
+        "dropout",
+        c -> c.kernels.dropout(0.3, c.random.longs(c.rows).toArray(), c.tensor(c.rows, c.columns)));
+    OPERATIONS.put(
+        "rmsNormForward",
+        c ->
+            c.kernels.rmsNormForward(
+                c.tensor(c.rows, c.columns),
+                c.tensor(1, c.columns),
+                1e-5,
+                c.tensor(c.rows, c.columns),
+                c.tensor(c.rows, 1)));
+    OPERATIONS.put(
+        "rmsNormBackward",
+        c ->
+            c.kernels.rmsNormBackward(
+                c.tensor(c.rows, c.columns),
+                c.tensor(1, c.columns),
+                c.tensor(c.rows, 1),
+                c.tensor(c.rows, c.columns),
+                c.tensor(c.rows, c.columns),
+                c.tensor(1, c.columns)));
+    OPERATIONS.put(
+        "layerNormForward",
+        c ->
+            c.kernels.layerNormForward(
+                c.tensor(c.rows, c.columns),
+                c.tensor(1, c.columns),
+                c.tensor(1, c.columns),
+                1e-2,
+                c.tensor(c.rows, c.columns),
+                c.tensor(c.rows, 2)));
+    OPERATIONS.put(
+        "layerNormBackward",
+        c ->
+            c.kernels.layerNormBackward(
+                c.tensor(c.rows, c.columns),
+                c.tensor(1, c.columns),
+                c.tensor(c.rows, 2),
+                c.tensor(c.rows, c.columns),
+                c.tensor(c.rows, c.columns),
+                c.tensor(1, c.columns),
+                c.tensor(1, c.columns)));
+    OPERATIONS.put(
+        "differenceForward",
+        c ->
+            c.kernels.differenceForward(
+                c.segments,
+                c.tensor(c.rows, c.columns),
+                c.perhaps() ? c.tensor(c.segments.batch(), c.columns) : null,
+                c.tensor(c.rows, c.columns)));
+    OPERATIONS.put(
+        "differenceBackward",
+        c ->
+            c.kernels.differenceBackward(
+                c.segments, c.tensor(c.rows, c.columns), c.tensor(c.rows, c.columns)));
+    OPERATIONS.put(
+        "causalConvolutionForward",
+        c ->
+            c.kernels.causalConvolutionForward(
+                c.segments,
+                c.tensor(c.rows, c.columns),
+                c.tensor(c.columns, 1 + c.random.nextInt(5)),
+                c.perhaps() ? c.tensor(1, c.columns) : null,
+                c.perhaps(),
+                c.tensor(c.rows, c.columns)));
+    OPERATIONS.put(
+        "causalConvolutionBackward",
+        c -> {
+          int taps = 1 + c.random.nextInt(5);
+          boolean biased = c.perhaps();
+          c.kernels.causalConvolutionBackward(
+              c.segments,
+              c.tensor(c.rows, c.columns),
+              c.tensor(c.columns, taps),
+              biased ? c.tensor(1, c.columns) : null,
+              c.perhaps(),
+              c.tensor(c.rows, c.columns),
+              c.tensor(c.rows, c.columns),
+              c.tensor(c.columns, taps),
+              biased ? c.tensor(1, c.columns) : null);
+        });
+    OPERATIONS.put(
+        "lastRowForward",
+        c ->
+            c.kernels.lastRowForward(
+                c.segments, c.tensor(c.rows, c.columns), c.tensor(c.segments.batch(), c.columns)));
+    OPERATIONS.put(
+        "lastRowBackward",
+        c ->
+            c.kernels.lastRowBackward(
+                c.segments, c.tensor(c.segments.batch(), c.columns), c.tensor(c.rows, c.columns)));
+    OPERATIONS.put(
+        "meanRowForward",
+        c ->
+            c.kernels.meanRowForward(
+                c.segments, c.tensor(c.rows, c.columns), c.tensor(c.segments.batch(), c.columns)));
+    OPERATIONS.put(
+        "meanRowBackward",
+        c ->
+            c.kernels.meanRowBackward(
+                c.segments, c.tensor(c.segments.batch(), c.columns), c.tensor(c.rows, c.columns)));
+    OPERATIONS.put(
+        "embeddingForward",
+        c ->
+            c.kernels.embeddingForward(
+                c.random.ints(c.rows, 0, 9).toArray(),
+                c.tensor(9, c.columns),
+                c.tensor(c.rows, c.columns)));
+    OPERATIONS.put(
+        "embeddingBackward",
+        c ->
+            c.kernels.embeddingBackward(
+                c.random.ints(c.rows, 0, 9).toArray(),
+                c.tensor(c.rows, c.columns),
+                c.tensor(9, c.columns)));
+    OPERATIONS.put("selectiveScanForward", c -> c.kernels.selectiveScanForward(c.scan()));
+    OPERATIONS.put(
+        "selectiveScanBackward",
+        c -> {
+          SelectiveScan scan = c.scan();
+          int n = scan.a().columns();
+          int batch = c.segments.batch();
+          c.kernels.selectiveScanBackward(
+              scan,
+              new SelectiveScan.Gradients(
+                  c.tensor(c.rows, c.columns),
+                  c.perhaps() ? c.tensor(batch, c.columns * n) : null,
+                  c.tensor(c.rows, c.columns),
+                  c.tensor(c.rows, c.columns),
+                  c.perhaps() ? c.tensor(1, c.columns) : null,
+                  c.tensor(c.columns, n),
+                  c.tensor(c.rows, n),
+                  c.tensor(c.rows, n),
+                  c.perhaps() ? c.tensor(1, c.columns) : null,
+                  scan.gate() != null && c.perhaps() ? c.tensor(c.rows, c.columns) : null,
+                  c.perhaps() ? c.tensor(batch, c.columns * n) : null));
+        });
+    OPERATIONS.put(
+        "linearCdeForward",
+        c -> {
+          for (CdeSolver solver : CdeSolver.values()) {
+            c.kernels.linearCdeForward(c.cde(solver));
+          }
+        });
+    OPERATIONS.put(
+        "linearCdeBackward",
+        c -> {
+          for (CdeSolver solver : CdeSolver.values()) {
+            LinearCdeSolve solve = c.cde(solver);
+            int w = solve.dOmega().columns();
+            int n = solve.a().columns();
+            boolean driven = solve.drive() != null;
+            int x = driven ? solve.drive().columns() : 0;
+            int batch = c.segments.batch();
+            c.kernels.linearCdeBackward(
+                solve,
+                new LinearCdeSolve.Gradients(
+                    c.perhaps() ? c.tensor(c.rows, n) : null,
+                    c.perhaps() ? c.tensor(batch, n) : null,
+                    c.perhaps() ? c.tensor(c.rows, w) : null,
+                    c.perhaps() ? c.dense(w * n, n) : null,
+                    driven && c.perhaps() ? c.tensor(c.rows, x) : null,
+                    driven && c.perhaps() ? c.tensor(n, x) : null,
+                    c.perhaps() ? c.tensor(batch, n) : null));
+          }
+        });
+    OPERATIONS.put(
+        "squaredError",
+        c ->
+            c.results.add(
+                c.kernels.squaredError(
+                    c.tensor(c.rows, c.columns),
+                    c.tensor(c.rows, c.columns),
+                    c.weights(),
+                    c.perhaps() ? c.tensor(c.rows, c.columns) : null)));
+    OPERATIONS.put(
+        "softmaxCrossEntropy",
+        c ->
+            c.results.add(
+                c.kernels.softmaxCrossEntropy(
+                    c.scaled(c.rows, c.columns, 10),
+                    c.random.ints(c.rows, 0, c.columns).toArray(),
+                    c.weights(),
+                    c.perhaps() ? c.tensor(c.rows, c.columns) : null)));
+    OPERATIONS.put(
+        "adamStep",
+        c -> {
+          Tensor v = c.tensor(1, c.columns);
+          c.kernels.activationForward(Activation.RELU, v, v);
+          c.kernels.adamStep(
+              new Kernels.AdamStep(0.01, 0.9, 0.99, 1e-3, 0.1, c.perhaps()),
+              1 + c.random.nextInt(1000),
+              c.tensor(1, c.columns),
+              c.tensor(1, c.columns),
+              c.tensor(1, c.columns),
+              v);
+        });
+    OPERATIONS.put(
+        "sumOfSquares", c -> c.results.add(c.kernels.sumOfSquares(c.tensor(c.rows, c.columns))));
+  }
+
+  /** One random choice of shapes and numbers, the same for every kernels it is made for. */
+  private static final class Case {
+    final Kernels kernels;
+    final Random random;
+    final Segments segments;
+    final int rows;
+    final int columns;
+    final List<Tensor> bases = new ArrayList<>();
+    final List<Double> results = new ArrayList<>();
+
+    Case(Kernels kernels, long seed) {
+      this.kernels = kernels;
+      random = new Random(seed);
+      int[] lengths = new int[seed % 8 == 0 ? 97 : random.nextInt(5)];
+      for (int b = 0; b < lengths.length; b++) {
+        lengths[b] = lengths.length > 10 ? random.nextInt(4) : pick(LENGTHS);
+      }
+      if (seed % 8 == 1) {
+        lengths = new int[] {257};
+      }
+      segments = Segments.ofLengths(lengths);
+      rows = segments.rows();
+      columns = width();
+    }
+
+    int pick(int[] values) {
+      return values[random.nextInt(values.length)];
+    }
+
+    int width() {
+      return pick(WIDTHS);
+    }
+
+    boolean perhaps() {
+      return random.nextBoolean();
+    }
+
+    float[] weights() {
+      float[] weights = new float[rows];
+      for (int r = 0; r < rows; r++) {
+        weights[r] = random.nextInt(4) == 0 ? 0 : random.nextFloat();
+      }
+      return weights;
+    }
+
+    /** Random numbers, often as a window of a wider matrix. */
+    Tensor tensor(int tensorRows, int tensorColumns) {
+      return scaled(tensorRows, tensorColumns, 1);
+    }
+
+    Tensor scaled(int tensorRows, int tensorColumns, double scale) {
+      int before = random.nextInt(3);
+      int after = random.nextInt(3);
+      Tensor base = base(tensorRows + 1, before + tensorColumns + after, scale);
+      return base.rowRange(0, tensorRows).columnRange(before, before + tensorColumns);
+    }
+
+    Tensor dense(int tensorRows, int tensorColumns) {
+      return base(tensorRows + 1, tensorColumns, 1).rowRange(0, tensorRows);
+    }
+
+    private Tensor base(int baseRows, int baseColumns, double scale) {
+      double[] values = new double[baseRows * baseColumns];
+      for (int i = 0; i < values.length; i++) {
+        values[i] = (float) (scale * random.nextGaussian());
+      }
+      Tensor base = kernels.allocate(baseRows, baseColumns);
+      kernels.write(base, values);
+      bases.add(base);
+      return base;
+    }
+
+    SelectiveScan scan() {
+      int n = pick(new int[] {1, 2, 15, 16, 17, 33});
+      Tensor a = tensor(columns, n);
+      kernels.negativeExpForward(a, a);
+      return new SelectiveScan(
+          segments,
+          tensor(rows, columns),
+          scaled(rows, columns, 2),
+          perhaps() ? tensor(1, columns) : null,
+          a,
+          tensor(rows, n),
+          tensor(rows, n),
+          perhaps() ? tensor(1, columns) : null,
+          perhaps() ? tensor(rows, columns) : null,
+          perhaps() ? tensor(segments.batch(), columns * n) : null,
+          tensor(rows, columns),
+          perhaps() ? tensor(segments.batch(), columns * n) : null);
+    }
+
+    LinearCdeSolve cde(CdeSolver solver) {
+      int n = width();
+      int w = 1 + random.nextInt(4);
+      int x = 1 + random.nextInt(3);
+      boolean driven = perhaps();
+      Tensor dOmega = scaled(rows, w, 0.1);
+      Tensor a = base(w * n + 1, n, 1 / Math.sqrt(n)).rowRange(0, w * n);
+      if (rows > 2) {
+        kernels.fill(dOmega.rowRange(1, 3), 0);
+      }
+      return new LinearCdeSolve(
+          solver,
+          segments,
+          dOmega,
+          a,
+          driven ? tensor(rows, x) : null,
+          driven ? scaled(n, x, 0.1) : null,
+          perhaps() ? tensor(segments.batch(), n) : null,
+          tensor(rows, n),
+          perhaps() ? tensor(segments.batch(), n) : null);
+    }
+  }
+
+  @Test
+  void everyOperationOfTheInterfaceIsCompared() {
+    Set<String> expected = new TreeSet<>();
+    for (Method method : Kernels.class.getDeclaredMethods()) {
+      if (Modifier.isAbstract(method.getModifiers())
+          && !NOT_ARITHMETIC.contains(method.getName())) {
+        expected.add(method.getName());
+      }
+    }
+    assertEquals(expected, OPERATIONS.keySet());
+  }
+
+  @TestFactory
+  Stream<DynamicTest> everyOperationEqualsTheReference() {
+    return HostKernelsTest.targets().stream()
+        .flatMap(
+            target ->
+                OPERATIONS.entrySet().stream()
+                    .map(
+                        entry ->
+                            DynamicTest.dynamicTest(
+                                entry.getKey() + " on " + target,
+                                () -> compare(target, entry.getKey(), entry.getValue()))));
+  }
+
+  @AfterEach
+  void selectBestTarget() {
+    HostKernelsTest.select("auto");
+  }
+
+  private static void compare(String target, String name, Operation operation) {
+    HostKernelsTest.select(target);
+    try (HostKernels host = new HostKernels();
+        ReferenceKernels reference = new ReferenceKernels(Precision.DOUBLE)) {
+      for (long seed = 0; seed < CASES; seed++) {
+        Case expected = new Case(reference, seed);
+        operation.run(expected);
+        Case actual = new Case(host, seed);
+        host.scope(
+            () -> {
+              operation.run(actual);
+              checkEqual(name, expected, actual);
+              return null;
+            });
+      }
+    } finally {
+      HostKernelsTest.select("auto");
+    }
+  }
+
+  private static void checkEqual(String name, Case expected, Case actual) {
+    // Sums over the rows lose digits like the root of their number.
+    double tolerance = 2e-5 * Math.sqrt(1 + expected.rows / 16.0);
+    for (int i = 0; i < expected.bases.size(); i++) {
+      String what = name + ", " + expected.segments + ", operand " + i + " ";
+      double[] wanted = expected.kernels.toDoubles(expected.bases.get(i));
+      double[] got = actual.kernels.toDoubles(actual.bases.get(i));
+      double scale = Math.max(1, Arrays.stream(wanted).map(Math::abs).max().orElse(0));
+      for (int k = 0; k < wanted.length; k++) {
+        assertEquals(
+            wanted[k], got[k], tolerance * scale, what + expected.bases.get(i) + " at " + k);
+      }
+    }
+    assertEquals(expected.results.size(), actual.results.size());
+    for (int i = 0; i < expected.results.size(); i++) {
+      double wanted = expected.results.get(i);
+      assertEquals(wanted, actual.results.get(i), 1e-6 * Math.max(1, Math.abs(wanted)), name);
+    }
+  }
+}
