@@ -28,30 +28,25 @@ import org.apache.spark.storage.StorageLevel;
  */
 final class LogisticTraining {
   private static final double[] CANDIDATES = {1e-4, 1e-3, 1e-2, 1e-1};
-  private static final int FOLDS = 5;
-  private static final int ITERATIONS = 200;
+  private static final int FOLDS = 3;
+  private static final int ITERATIONS = 100;
+
+  /** Below this many rows a pass is over sooner than a second task starts. */
+  private static final long SMALL = 20_000;
+
   private static final String FOLD = "fold";
 
   private LogisticTraining() {}
 
   static Training fit(Dataset<Row> rows, Double regularization, long seed) {
-    Dataset<Row> folded =
-        rows.select(
-                col("id"),
-                col("features"),
-                col("label")
-                    .cast(DataTypes.DoubleType)
-                    .as("label", rows.schema().apply("label").metadata()),
-                pmod(xxhash64(lit(seed), col("id")), lit(FOLDS)).cast("int").as(FOLD))
-            .persist(StorageLevel.MEMORY_AND_DISK());
+    long count = rows.count();
+    Dataset<Row> folded = folded(rows, seed);
+    folded = (count < SMALL ? folded.coalesce(1) : folded).persist(StorageLevel.MEMORY_AND_DISK());
     try {
       LogisticRegression regression =
-          new LogisticRegression("logistic")
-              .setFamily("multinomial")
-              .setMaxIter(ITERATIONS)
-              .setTol(1e-8);
+          new LogisticRegression("logistic").setFamily("multinomial").setMaxIter(ITERATIONS);
       Map<String, Object> results = new LinkedHashMap<>();
-      results.put("rows", folded.count());
+      results.put("rows", count);
       double chosen =
           regularization == null ? crossValidate(regression, folded, results) : regularization;
       LogisticRegressionModel model = regression.setRegParam(chosen).fit(folded);
@@ -71,6 +66,16 @@ final class LogisticTraining {
     } finally {
       folded.unpersist();
     }
+  }
+
+  private static Dataset<Row> folded(Dataset<Row> rows, long seed) {
+    return rows.select(
+        col("id"),
+        col("features"),
+        col("label")
+            .cast(DataTypes.DoubleType)
+            .as("label", rows.schema().apply("label").metadata()),
+        pmod(xxhash64(lit(seed), col("id")), lit(FOLDS)).cast("int").as(FOLD));
   }
 
   private static double crossValidate(

@@ -1,0 +1,175 @@
+package org.sparkssm.jobs.report;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+
+/**
+ * A small chart as inline SVG: lines, points or bars over two {@link Axis axes}. Colours come from
+ * the page's style by class: {@code s0}, {@code s1}, ... by series.
+ */
+public final class Plot {
+  private static final int WIDTH = 440;
+  private static final int HEIGHT = 270;
+  private static final int LEFT = 58;
+  private static final int RIGHT = 14;
+  private static final int TOP = 14;
+  private static final int BOTTOM = 42;
+
+  private final String description;
+  private final Axis x;
+  private final Axis y;
+  private final StringBuilder marks = new StringBuilder();
+  private final List<String> legend = new ArrayList<>();
+
+  /**
+   * An empty chart.
+   *
+   * @param description what it shows, for readers who do not see it
+   */
+  public Plot(String description, Axis x, Axis y) {
+    this.description = description;
+    this.x = x;
+    this.y = y;
+  }
+
+  /** A line through the points, broken where a value cannot be drawn. */
+  public Plot line(String name, double[] xs, double[] ys) {
+    StringBuilder path = new StringBuilder();
+    boolean pen = false;
+    for (int i = 0; i < xs.length; i++) {
+      boolean drawn = x.holds(xs[i]) && y.holds(ys[i]);
+      if (drawn) {
+        path.append(pen ? "L" : "M").append(point(xs[i], ys[i]));
+      }
+      pen = drawn;
+    }
+    marks.append("<path class=\"line s%d\" d=\"%s\"/>".formatted(legend.size(), path));
+    if (xs.length <= 40) {
+      for (int i = 0; i < xs.length; i++) {
+        if (x.holds(xs[i]) && y.holds(ys[i])) {
+          marks.append(circle(xs[i], ys[i], 2.6, "dot s" + legend.size()));
+        }
+      }
+    }
+    legend.add(name);
+    return this;
+  }
+
+  /** Points. */
+  public Plot points(double[] xs, double[] ys) {
+    for (int i = 0; i < xs.length; i++) {
+      if (x.holds(xs[i]) && y.holds(ys[i])) {
+        marks.append(circle(xs[i], ys[i], 2.2, "point"));
+      }
+    }
+    return this;
+  }
+
+  /** The line of equal values. */
+  public Plot diagonal() {
+    double from = Math.max(x.low(), y.low());
+    double to = Math.min(x.high(), y.high());
+    marks.append(
+        "<path class=\"guide\" d=\"M%sL%s\"/>".formatted(point(from, from), point(to, to)));
+    return this;
+  }
+
+  /** Bars from zero, one from each edge to the next. */
+  public Plot bars(double[] edges, double[] heights) {
+    for (int i = 0; i < heights.length; i++) {
+      double left = horizontal(edges[i]);
+      double right = horizontal(edges[i + 1]);
+      double top = vertical(heights[i]);
+      marks.append(
+          String.format(
+              Locale.ROOT,
+              "<rect class=\"bar\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>",
+              left + 0.5,
+              top,
+              Math.max(0.5, right - left - 1),
+              Math.max(0, vertical(0) - top)));
+    }
+    return this;
+  }
+
+  /** The chart, with its legend where there is more than one line. */
+  public String toSvg() {
+    StringBuilder svg = new StringBuilder();
+    svg.append(
+        "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s\">"
+            .formatted(WIDTH, HEIGHT, Html.escape(description)));
+    for (double tick : x.ticks()) {
+      double at = horizontal(tick);
+      svg.append(line("grid", at, TOP, at, HEIGHT - BOTTOM));
+      svg.append(text("tick middle", at, HEIGHT - BOTTOM + 15, Axis.text(tick)));
+    }
+    for (double tick : y.ticks()) {
+      double at = vertical(tick);
+      svg.append(line("grid", LEFT, at, WIDTH - RIGHT, at));
+      svg.append(text("tick end", LEFT - 6, at + 4, Axis.text(tick)));
+    }
+    svg.append(line("frame", LEFT, HEIGHT - BOTTOM, WIDTH - RIGHT, HEIGHT - BOTTOM));
+    svg.append(text("title middle", (LEFT + WIDTH - RIGHT) / 2.0, HEIGHT - 8, x.title()));
+    double middle = (TOP + HEIGHT - BOTTOM) / 2.0;
+    svg.append(
+        String.format(
+            Locale.ROOT,
+            "<text class=\"title middle\" transform=\"translate(13,%.1f) rotate(-90)\">%s</text>",
+            middle,
+            Html.escape(y.title())));
+    svg.append(marks).append("</svg>");
+    if (legend.size() > 1) {
+      svg.append("<p class=\"legend\">");
+      for (int i = 0; i < legend.size(); i++) {
+        svg.append(
+            "<span><i class=\"key k%d\"></i>%s</span>".formatted(i, Html.escape(legend.get(i))));
+      }
+      svg.append("</p>");
+    }
+    return svg.toString();
+  }
+
+  private String circle(double xValue, double yValue, double radius, String style) {
+    return String.format(
+        Locale.ROOT,
+        "<circle class=\"%s\" cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\"/>",
+        style,
+        horizontal(xValue),
+        vertical(yValue),
+        radius);
+  }
+
+  private static String line(String style, double x1, double y1, double x2, double y2) {
+    return String.format(
+        Locale.ROOT,
+        "<line class=\"%s\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>",
+        style,
+        x1,
+        y1,
+        x2,
+        y2);
+  }
+
+  private static String text(String style, double atX, double atY, String text) {
+    return String.format(
+        Locale.ROOT,
+        "<text class=\"%s\" x=\"%.1f\" y=\"%.1f\">%s</text>",
+        style,
+        atX,
+        atY,
+        Html.escape(text));
+  }
+
+  private String point(double xValue, double yValue) {
+    return String.format(Locale.ROOT, "%.1f,%.1f", horizontal(xValue), vertical(yValue));
+  }
+
+  private double horizontal(double value) {
+    return LEFT + x.position(value) * (WIDTH - LEFT - RIGHT);
+  }
+
+  private double vertical(double value) {
+    return HEIGHT - BOTTOM - y.position(value) * (HEIGHT - TOP - BOTTOM);
+  }
+}
