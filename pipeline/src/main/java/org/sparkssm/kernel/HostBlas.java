@@ -1,14 +1,15 @@
 package org.sparkssm.kernel;
 
 import org.bytedeco.javacpp.FloatPointer;
-import org.bytedeco.openblas.global.openblas;
+import org.bytedeco.openblas.global.openblas_nolapack;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
  * ND4J's BLAS, held at one thread: with one thread a product's bits depend on its operands alone.
  *
- * <p>{@code sgemm} of the library that ND4J has loaded is called directly: on the same operands
- * {@code Nd4j.gemm} takes 20 to 40 microseconds more, this call 0.05.
+ * <p>{@code sgemm} of the library that ND4J has loaded (OpenBLAS without LAPACK; the one with it is
+ * another library with threads of its own) is called directly: on the same operands {@code
+ * Nd4j.gemm} takes 20 to 40 microseconds more, this call 0.05.
  */
 final class HostBlas {
   private final Window left = new Window();
@@ -29,10 +30,10 @@ final class HostBlas {
       HostTensor b,
       double beta,
       HostTensor c) {
-    openblas.cblas_sgemm(
-        openblas.CblasRowMajor,
-        transposeA ? openblas.CblasTrans : openblas.CblasNoTrans,
-        transposeB ? openblas.CblasTrans : openblas.CblasNoTrans,
+    openblas_nolapack.cblas_sgemm(
+        openblas_nolapack.CblasRowMajor,
+        transposeA ? openblas_nolapack.CblasTrans : openblas_nolapack.CblasNoTrans,
+        transposeB ? openblas_nolapack.CblasTrans : openblas_nolapack.CblasNoTrans,
         c.rows(),
         c.columns(),
         transposeA ? a.rows() : a.columns(),
@@ -48,7 +49,7 @@ final class HostBlas {
 
   /** Name and version of the library. */
   static String description() {
-    return Nd4j.factory().blas().getBlasVendor() + " " + openblas.OPENBLAS_VERSION.strip();
+    return openblas_nolapack.OPENBLAS_VERSION.strip();
   }
 
   /** A pointer that is moved rather than made anew. */
@@ -69,7 +70,8 @@ final class HostBlas {
       Nd4j.getEnvironment().setMaxThreads(1);
       Nd4j.getEnvironment().setMaxMasterThreads(1);
       Nd4j.factory().blas().setMaxThreads(1);
-      return Nd4j.factory().blas().getMaxThreads();
+      return Math.max(
+          Nd4j.factory().blas().getMaxThreads(), openblas_nolapack.blas_get_num_threads());
     }
 
     static void check() {

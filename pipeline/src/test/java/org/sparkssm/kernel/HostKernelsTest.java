@@ -8,8 +8,10 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.DoubleStream;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.bytedeco.javacpp.BytePointer;
+import org.bytedeco.openblas.global.openblas_nolapack;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -100,6 +102,37 @@ class HostKernelsTest {
       }
       assertArrayEquals(new double[] {0, 0, 0}, kernels.toDoubles(kept));
     }
+  }
+
+  @Test
+  void theBlasLibraryRunsOneThreadAndAProductHasTheSameBitsFromAnyThread() {
+    try (HostKernels kernels = new HostKernels()) {
+      assertEquals(1, openblas_nolapack.blas_get_num_threads());
+      double[] product = product(kernels);
+      List<double[]> products =
+          IntStream.range(0, 8)
+              .parallel()
+              .mapToObj(
+                  i -> {
+                    try (HostKernels own = new HostKernels()) {
+                      return product(own);
+                    }
+                  })
+              .toList();
+      products.forEach(other -> assertArrayEquals(product, other));
+    }
+  }
+
+  private static double[] product(HostKernels kernels) {
+    Random random = new Random(3);
+    Tensor a = kernels.allocate(333, 257);
+    Tensor b = kernels.allocate(257, 129);
+    for (Tensor tensor : List.of(a, b)) {
+      kernels.write(tensor, random.doubles(tensor.size()).toArray());
+    }
+    Tensor c = kernels.allocate(333, 129);
+    kernels.gemm(false, false, 1, a, b, 0, c);
+    return kernels.toDoubles(c);
   }
 
   @Test
