@@ -1,8 +1,10 @@
 package org.sparkssm.spark;
 
+import java.util.Objects;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.apache.spark.SparkThrowable;
 import org.sparkssm.data.InvalidInputException;
 
@@ -19,28 +21,45 @@ public final class Failures {
    * another reason.
    */
   public static Optional<InvalidInputException> invalidInput(Throwable failure) {
-    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
-      if (cause instanceof InvalidInputException invalid) {
-        return Optional.of(invalid);
-      }
-      if (cause instanceof SparkThrowable spark
-          && spark.getCondition() != null
-          && spark.getCondition().startsWith("FAILED_READ_FILE")) {
-        return Optional.of(damaged(spark, cause));
-      }
-      if (cause.getMessage() != null) {
-        Matcher matcher = RENDERED.matcher(cause.getMessage());
-        if (matcher.find()) {
-          return Optional.of(new InvalidInputException(matcher.group(1), cause));
-        }
-      }
+    return causes(failure)
+        .flatMap(cause -> thrown(cause).stream())
+        .findFirst()
+        .or(() -> causes(failure).flatMap(cause -> unreadable(cause).stream()).findFirst());
+  }
+
+  private static Stream<Throwable> causes(Throwable failure) {
+    return Stream.iterate(failure, Objects::nonNull, Throwable::getCause);
+  }
+
+  private static Optional<InvalidInputException> thrown(Throwable cause) {
+    if (cause instanceof InvalidInputException invalid) {
+      return Optional.of(invalid);
+    }
+    Matcher matcher = RENDERED.matcher(Objects.toString(cause.getMessage(), ""));
+    return matcher.find()
+        ? Optional.of(new InvalidInputException(matcher.group(1), cause))
+        : Optional.empty();
+  }
+
+  /** What Spark's readers say about files. */
+  private static Optional<InvalidInputException> unreadable(Throwable cause) {
+    if (!(cause instanceof SparkThrowable spark)) {
+      return Optional.empty();
+    }
+    String condition = Objects.toString(spark.getCondition(), "");
+    if (condition.startsWith("FAILED_READ_FILE")) {
+      String file = spark.getMessageParameters().getOrDefault("path", "a file");
+      return Optional.of(
+          new InvalidInputException(file + " cannot be read: " + rootMessage(cause), cause));
     }
     return Optional.empty();
   }
 
-  private static InvalidInputException damaged(SparkThrowable failure, Throwable cause) {
-    String file = failure.getMessageParameters().getOrDefault("path", "a file");
-    return new InvalidInputException(
-        file + " is damaged or missing: it cannot be read as Parquet", cause);
+  private static String rootMessage(Throwable failure) {
+    Throwable root = causes(failure).reduce(failure, (outer, inner) -> inner);
+    return Objects.toString(root.getMessage(), root.getClass().getSimpleName())
+        .lines()
+        .findFirst()
+        .orElse("");
   }
 }

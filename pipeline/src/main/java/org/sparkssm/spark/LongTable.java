@@ -1,6 +1,5 @@
 package org.sparkssm.spark;
 
-import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Iterator;
@@ -10,12 +9,10 @@ import java.util.Objects;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.catalyst.InternalRow;
-import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.NumericType;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.unsafe.types.UTF8String;
 import org.sparkssm.data.InvalidInputException;
-import org.sparkssm.data.LabelDescription;
 import org.sparkssm.data.RawSequence;
 
 /**
@@ -29,6 +26,9 @@ final class LongTable {
   private static final String ID = "id";
   private static final String KEY = "key";
   private static final String TIME = "time";
+
+  /** A selected row is id, time, key, channels, then what {@link RowRoles} has. */
+  private static final int FIRST_CHANNEL = 3;
 
   private LongTable() {}
 
@@ -45,7 +45,7 @@ final class LongTable {
     selected.add(columns.timeExpression(time).as(TIME));
     selected.add(columns.column(id).cast("string").as(KEY));
     channels.forEach(name -> selected.add(columns.channelExpression(name).as("channel " + name)));
-    int next = 3 + channels.size();
+    int next = FIRST_CHANNEL + channels.size();
     int labelColumn = labels.column() == null ? -1 : next++;
     if (labels.column() != null) {
       selected.add(labels.column().as("label"));
@@ -54,16 +54,15 @@ final class LongTable {
     columns.split().ifPresent(split -> selected.add(split.as("split")));
     kept.forEach(field -> selected.add(columns.column(field.name()).as("kept " + field.name())));
 
-    Shape shape =
-        new Shape(
-            channels,
-            hasKey,
+    RowRoles roles =
+        new RowRoles(
             labelColumn,
             labels.description(),
             labels.indices(),
             splitColumn,
             next,
             kept.stream().map(StructField::dataType).toList());
+    int channelCount = channels.size();
     JavaRDD<ForeignSequence> sequences =
         columns
             .table()
@@ -73,7 +72,7 @@ final class LongTable {
             .queryExecution()
             .toRdd()
             .toJavaRDD()
-            .mapPartitions(rows -> new Sequences(rows, shape));
+            .mapPartitions(rows -> new Sequences(rows, channelCount, hasKey, roles));
     return new ForeignSource(
         channels,
         labels.description(),
@@ -109,39 +108,19 @@ final class LongTable {
     return channels;
   }
 
-  /**
-   * Where things are in a selected row: id, time, key, channels, then these.
-   *
-   * @param labelColumn -1 for none
-   * @param splitColumn -1 for none
-   */
-  private record Shape(
-      List<String> channels,
-      boolean hasKey,
-      int labelColumn,
-      LabelDescription label,
-      java.util.Map<String, Integer> classes,
-      int splitColumn,
-      int firstKept,
-      List<DataType> keptTypes)
-      implements Serializable {
-
-    private static final int FIRST_CHANNEL = 3;
-
-    boolean labelsAreClasses() {
-      return label.kind() == LabelDescription.Kind.CLASS;
-    }
-  }
-
   /** Puts sorted rows together, one sequence at a time. */
   private static final class Sequences implements Iterator<ForeignSequence> {
     private final Iterator<InternalRow> rows;
-    private final Shape shape;
+    private final int channels;
+    private final boolean hasKey;
+    private final RowRoles roles;
     private InternalRow row;
 
-    Sequences(Iterator<InternalRow> rows, Shape shape) {
+    Sequences(Iterator<InternalRow> rows, int channels, boolean hasKey, RowRoles roles) {
       this.rows = rows;
-      this.shape = shape;
+      this.channels = channels;
+      this.hasKey = hasKey;
+      this.roles = roles;
       advance();
     }
 
@@ -162,16 +141,15 @@ final class LongTable {
       if (row.isNullAt(0)) {
         throw new InvalidInputException("a row has a null id, expected an id in every row");
       }
-      int channels = shape.channels().size();
       long id = row.getLong(0);
       UTF8String key = row.getUTF8String(2).copy();
-      String name = "sequence " + (shape.hasKey() ? "'" + key + "'" : key.toString());
-      Object label = shape.label().perSequence() ? label(name) : null;
-      String split = split();
-      Object[] kept = kept();
+      String name = "sequence " + (hasKey ? "'" + key + "'" : key.toString());
+      Object label = roles.label(row, name);
+      String split = roles.split(row);
+      Object[] kept = roles.kept(row);
       float[] values = new float[64 * channels];
       double[] times = new double[64];
-      List<Object> stepLabels = shape.label().perStep() ? new ArrayList<>() : null;
+      List<Object> stepLabels = roles.label().perStep() ? new ArrayList<>() : null;
       int length = 0;
       while (row != null && !row.isNullAt(0) && row.getLong(0) == id) {
         checkSame(key, name, label, split);
@@ -181,11 +159,11 @@ final class LongTable {
         }
         times[length] = time(name, length, times);
         for (int c = 0; c < channels; c++) {
-          int column = Shape.FIRST_CHANNEL + c;
+          int column = FIRST_CHANNEL + c;
           values[length * channels + c] = row.isNullAt(column) ? Float.NaN : row.getFloat(column);
         }
         if (stepLabels != null) {
-          stepLabels.add(row.isNullAt(shape.labelColumn()) ? null : stepLabel(name));
+          stepLabels.add(stepLabel(name));
         }
         length++;
         advance();
@@ -198,7 +176,7 @@ final class LongTable {
               Arrays.copyOf(values, length * channels),
               Arrays.copyOf(times, length),
               stepLabels == null ? null : stepLabels.toArray());
-      return new ForeignSequence(raw, shape.hasKey() ? key : null, split, label, kept);
+      return new ForeignSequence(raw, hasKey ? key : null, split, label, kept);
     }
 
     private double time(String name, int step, double[] times) {
@@ -215,50 +193,27 @@ final class LongTable {
 
     private void checkSame(UTF8String key, String name, Object label, String split) {
       HashedKeys.checkSame(key, row.getUTF8String(2));
-      if (shape.label().perSequence() && !label.equals(label(name))) {
+      if (!Objects.equals(label, roles.label(row, name))) {
         throw new InvalidInputException(
             name
                 + " has different labels in its rows, expected one label per sequence"
                 + " (--step-label names a column of one label per step)");
       }
-      if (!Objects.equals(split, split())) {
+      if (!Objects.equals(split, roles.split(row))) {
         throw new InvalidInputException(
             name + " is in several splits, expected one split per sequence");
       }
     }
 
-    private Object label(String name) {
-      if (row.isNullAt(shape.labelColumn())) {
-        throw new InvalidInputException(name + " has no label, expected one");
-      }
-      return shape.labelsAreClasses()
-          ? classIndex(name)
-          : (Object) row.getDouble(shape.labelColumn());
-    }
-
+    /** Null for a step without a label. */
     private Object stepLabel(String name) {
-      return shape.labelsAreClasses()
-          ? classIndex(name)
-          : (Object) (float) row.getDouble(shape.labelColumn());
-    }
-
-    private Integer classIndex(String name) {
-      return ClassLabels.index(
-          shape.classes(), row.getUTF8String(shape.labelColumn()).toString(), name);
-    }
-
-    private String split() {
-      return shape.splitColumn() < 0 || row.isNullAt(shape.splitColumn())
-          ? null
-          : row.getUTF8String(shape.splitColumn()).toString();
-    }
-
-    private Object[] kept() {
-      Object[] kept = new Object[shape.keptTypes().size()];
-      for (int k = 0; k < kept.length; k++) {
-        kept[k] = InternalRow.copyValue(row.get(shape.firstKept() + k, shape.keptTypes().get(k)));
+      int column = roles.labelColumn();
+      if (row.isNullAt(column)) {
+        return null;
       }
-      return kept;
+      return roles.labelsAreClasses()
+          ? roles.classIndex(row.getUTF8String(column).toString(), name)
+          : (Object) (float) row.getDouble(column);
     }
   }
 }

@@ -30,7 +30,6 @@ import org.apache.spark.sql.types.NumericType;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.unsafe.types.UTF8String;
 import org.sparkssm.data.InvalidInputException;
-import org.sparkssm.data.LabelDescription;
 import org.sparkssm.data.RawSequence;
 
 /**
@@ -216,12 +215,13 @@ final class RowTable {
             channels,
             hasKey,
             timeColumn,
-            labelColumn,
-            labels.description(),
-            labels.indices(),
-            splitColumn,
-            next,
-            kept.stream().map(StructField::dataType).toList());
+            new RowRoles(
+                labelColumn,
+                labels.description(),
+                labels.indices(),
+                splitColumn,
+                next,
+                kept.stream().map(StructField::dataType).toList()));
     Dataset<Row> rows =
         id.isPresent()
             ? columns.table().select(selected.toArray(Column[]::new))
@@ -277,27 +277,15 @@ final class RowTable {
   }
 
   /**
-   * Where things are in a selected row: id, key, data columns, then these; -1 for none.
+   * Where things are in a selected row: id, key, data columns, then these.
    *
    * @param form how the data columns are read
+   * @param timeColumn -1 for none
    */
   private record Shape(
-      Form form,
-      List<String> channels,
-      boolean hasKey,
-      int timeColumn,
-      int labelColumn,
-      LabelDescription label,
-      Map<String, Integer> classes,
-      int splitColumn,
-      int firstKept,
-      List<DataType> keptTypes)
+      Form form, List<String> channels, boolean hasKey, int timeColumn, RowRoles roles)
       implements Serializable {
     private static final int FIRST_DATA = 2;
-
-    boolean labelsAreClasses() {
-      return label.kind() == LabelDescription.Kind.CLASS;
-    }
   }
 
   /** Reads sorted rows. */
@@ -337,9 +325,13 @@ final class RowTable {
               shape.channels().size(),
               values,
               times(row, name, length),
-              shape.label().perStep() ? stepLabels(row, name, length) : null);
+              shape.roles().label().perStep() ? stepLabels(row, name, length) : null);
       return new ForeignSequence(
-          raw, key, split(row), shape.label().perSequence() ? label(row, name) : null, kept(row));
+          raw,
+          key,
+          shape.roles().split(row),
+          shape.roles().label(row, name),
+          shape.roles().kept(row));
     }
 
     private void checkUnique(long id, UTF8String key, String name) {
@@ -476,13 +468,13 @@ final class RowTable {
     }
 
     private Object[] stepLabels(InternalRow row, String name, int length) {
-      ArrayData data = array(row, shape.labelColumn(), name, "labels", length);
+      ArrayData data = array(row, shape.roles().labelColumn(), name, "labels", length);
       Object[] labels = new Object[length];
       for (int l = 0; l < length; l++) {
         if (!data.isNullAt(l)) {
           labels[l] =
-              shape.labelsAreClasses()
-                  ? ClassLabels.index(shape.classes(), data.getUTF8String(l).toString(), name)
+              shape.roles().labelsAreClasses()
+                  ? shape.roles().classIndex(data.getUTF8String(l).toString(), name)
                   : (Object) (float) data.getDouble(l);
         }
       }
@@ -504,30 +496,6 @@ final class RowTable {
                 + " steps, expected one per step");
       }
       return data;
-    }
-
-    private Object label(InternalRow row, String name) {
-      if (row.isNullAt(shape.labelColumn())) {
-        throw new InvalidInputException(name + " has no label, expected one");
-      }
-      return shape.labelsAreClasses()
-          ? ClassLabels.index(
-              shape.classes(), row.getUTF8String(shape.labelColumn()).toString(), name)
-          : (Object) row.getDouble(shape.labelColumn());
-    }
-
-    private String split(InternalRow row) {
-      return shape.splitColumn() < 0 || row.isNullAt(shape.splitColumn())
-          ? null
-          : row.getUTF8String(shape.splitColumn()).toString();
-    }
-
-    private Object[] kept(InternalRow row) {
-      Object[] kept = new Object[shape.keptTypes().size()];
-      for (int k = 0; k < kept.length; k++) {
-        kept[k] = InternalRow.copyValue(row.get(shape.firstKept() + k, shape.keptTypes().get(k)));
-      }
-      return kept;
     }
   }
 }

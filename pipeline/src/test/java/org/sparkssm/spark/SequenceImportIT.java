@@ -431,7 +431,12 @@ class SequenceImportIT {
     Files.writeString(text, "this is not Parquet, it only says so in its name");
     String message =
         refusal(new ImportOptions(Format.PARQUET, List.of(text.toString()))).getMessage();
-    assertTrue(message.contains("text.parquet is damaged"), message);
+    assertTrue(message.contains("text.parquet cannot be read: "), message);
+    Path ragged = folder.resolve("ragged.csv");
+    Files.writeString(ragged, "id,time,x\n1,0,2.5\n1,1,3.5,7,8\n");
+    message = refusal(new ImportOptions(Format.CSV, List.of(ragged.toString()))).getMessage();
+    assertTrue(message.contains("ragged.csv cannot be read: "), message);
+    assertTrue(message.contains("Malformed CSV record: 1,1,3.5,7,8"), message);
     Path vowels = Path.of(DATA + "JapaneseVowels/JapaneseVowels_TRAIN.ts").toAbsolutePath();
     Path motions = Path.of(DATA + "BasicMotions/BasicMotions_TRAIN.ts").toAbsolutePath();
     message =
