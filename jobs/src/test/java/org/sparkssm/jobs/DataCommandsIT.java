@@ -161,7 +161,7 @@ class DataCommandsIT {
   void wrongUsageIsOneSentenceAndStatusTwo() {
     Path output = folder.resolve("nothing");
     assertInvalid("Missing required options: '--count=N', '--output=DIR'", "generate", "--task=a5");
-    assertInvalid("Unknown option: '--colour'", "generate", "--colour", "red");
+    assertInvalid("Unknown option: '--colour=red'", "info", "--colour=red");
     assertInvalid("there is no command 'fly'", "fly", "--high");
     assertInvalid("a command is missing");
     assertInvalid(
