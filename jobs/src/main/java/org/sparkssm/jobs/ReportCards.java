@@ -52,16 +52,16 @@ final class ReportCards {
           List.of(
               evaluation.dataName(),
               evaluation.modelKind(),
-              evaluation.split(),
-              "%,d".formatted(evaluation.count()),
               others.get(0),
-              String.join(", ", others.subList(1, others.size()))));
+              String.join(", ", others.subList(1, others.size())),
+              evaluation.split(),
+              "%,d".formatted(evaluation.count())));
     }
     return Html.card(
         "results",
         "At a glance",
         "Results",
-        Html.table(List.of("data", "model", "split", "rows", "metric", "also"), rows, 3));
+        Html.table(List.of("data", "model", "metric", "also", "split", "rows"), rows, 5));
   }
 
   /** Facts, label distribution and some sequences of a data set. */

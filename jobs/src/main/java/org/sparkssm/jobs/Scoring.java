@@ -101,7 +101,7 @@ record Scoring(
   }
 
   /**
-   * Columns (id, label, prediction), labels in the units or classes of the model.
+   * Columns (id, label, prediction).
    *
    * @throws InvalidInputException if there are no labels, or others than the model's
    */
@@ -118,6 +118,13 @@ record Scoring(
           "the labels of the data set are %s, those the model was trained on are %s"
               .formatted(describe(found), describe(trained)));
     }
+    if (found.scale() != trained.scale() || source.valueScale() != trained().valueScale()) {
+      throw new InvalidInputException(
+          "the values and labels of the data set were divided by %s and %s, those the model was"
+                  .formatted(source.valueScale(), found.scale())
+              + " trained on by %s and %s; use generate --scale-from"
+                  .formatted(trained().valueScale(), trained.scale()));
+    }
     Dataset<Row> pairs = score(input).select(col("id"), col(column).as("label"), col("prediction"));
     if (column.equals(SequenceSchema.LABELS)) {
       pairs =
@@ -128,11 +135,12 @@ record Scoring(
     }
     return pairs.select(
         col("id"),
-        col("label")
-            .cast(DataTypes.DoubleType)
-            .multiply(found.scale() / trained.scale())
-            .as("label"),
+        col("label").cast(DataTypes.DoubleType).as("label"),
         col("prediction").cast(DataTypes.DoubleType).as("prediction"));
+  }
+
+  private DataSetManifest trained() {
+    return model.manifest().source();
   }
 
   /** The column that was learnt; one label a step where the model is of sequences and has them. */

@@ -88,7 +88,7 @@ class FeatureModelJobsIT {
   }
 
   @Test
-  void dataInOtherUnitsIsScaledToThoseOfTheModel() {
+  void dataScaledByOtherNumbersIsNotCompared() {
     String other = path("other-scale");
     done(
         "generate",
@@ -102,8 +102,23 @@ class FeatureModelJobsIT {
         "9",
         "--output",
         other);
-    JsonNode metrics = evaluation(other, "all").path("metrics");
-    assertTrue(metrics.path("rmse").asDouble() < 1e-5, metrics.toString());
+    refused("use generate --scale-from", "evaluate", "--model", model, "--input", other);
+    String same = path("same-scale");
+    done(
+        "generate",
+        "--task",
+        "area",
+        "--count",
+        "60",
+        "--length",
+        "20",
+        "--seed",
+        "9",
+        "--scale-from",
+        area,
+        "--output",
+        same);
+    assertTrue(evaluation(same, "all").path("metrics").path("rmse").asDouble() < 1e-6);
   }
 
   @Test
@@ -302,7 +317,7 @@ class FeatureModelJobsIT {
         "--solver",
         "heun");
     refused(
-        "a signature of 2 channels at depth 40 has",
+        "a signature of 2 channels at depth 40 in 1 window has",
         "features",
         "--input",
         area,

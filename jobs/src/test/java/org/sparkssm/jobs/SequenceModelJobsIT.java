@@ -1,0 +1,170 @@
+package org.sparkssm.jobs;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.sparkssm.testing.SharedSpark;
+
+/** Models of sequences through the jobs, and the page about them. */
+class SequenceModelJobsIT {
+  @TempDir static Path folder;
+
+  private static String area;
+  private static String model;
+
+  @BeforeAll
+  static void trainedMamba() {
+    SharedSpark.session();
+    area = path("area");
+    model = path("mamba");
+    done("generate", "--task", "area", "--count", "200", "--length", "12", "--output", area);
+    JsonNode trained =
+        done(
+                "train",
+                "--input",
+                area,
+                "--output",
+                model,
+                "--model",
+                "mamba",
+                "--blocks",
+                "1",
+                "--width",
+                "8",
+                "--state",
+                "4",
+                "--epochs",
+                "2",
+                "--seed",
+                "1")
+            .summary();
+    assertEquals(64, trained.path("weightsSha256").asText().length());
+    assertTrue(trained.path("validationRmse").asDouble() > 0, trained.toString());
+  }
+
+  @Test
+  void evaluationOnTheHeldOutRowsIsThatOfTheTraining() throws IOException {
+    JsonNode manifest =
+        new com.fasterxml.jackson.databind.ObjectMapper()
+            .readTree(Path.of(model, "_model.json").toFile());
+    JsonNode metrics =
+        done("evaluate", "--model", model, "--input", area, "--split", "validation")
+            .summary()
+            .path("metrics");
+    assertEquals(
+        manifest.path("training").path("validationRmse").asDouble(),
+        metrics.path("rmse").asDouble(),
+        1e-5);
+  }
+
+  @Test
+  void reportIsOnePageThatNeedsNothingElse() throws IOException {
+    String evaluation = path("evaluation.json");
+    String page = path("report.html");
+    done("evaluate", "--model", model, "--input", area, "--output", evaluation);
+    done("report", "--input", area + "," + model + "," + evaluation, "--output", page);
+    String html = Files.readString(Path.of(page));
+    assertTrue(html.contains("mamba on area"), html);
+    assertTrue(html.contains("Loss, logarithmic scale."), html);
+    assertTrue(html.contains("Prediction against label, 200 rows drawn"), html);
+    assertFalse(html.contains("http"), "a link to the network");
+    assertFalse(html.contains("<script"), "a script");
+    refused("exists; give --overwrite to replace it", "report", "--input", area, "--output", page);
+    refused(
+        page + " is not what evaluate --output writes",
+        "report",
+        "--input",
+        page,
+        "--output",
+        path("never.html"));
+    assertFalse(Files.exists(Path.of(path("never.html"))));
+  }
+
+  @Test
+  void impossibleTrainingsAreRefused() {
+    String output = path("never");
+    refused(
+        "--model is 'mumba', expected one of linear-readout, logistic-regression,",
+        "train",
+        "--input",
+        area,
+        "--output",
+        output,
+        "--model",
+        "mumba");
+    refused(
+        "train takes one of --model and --spec, found neither",
+        "train",
+        "--input",
+        area,
+        "--output",
+        output);
+    refused(
+        "--regularization does not belong to the model mamba",
+        "train",
+        "--input",
+        area,
+        "--output",
+        output,
+        "--model",
+        "mamba",
+        "--regularization",
+        "1");
+    refused(
+        "the option activation given invalid value relu",
+        "train",
+        "--input",
+        area,
+        "--output",
+        output,
+        "--model",
+        "mamba",
+        "--activation",
+        "relu");
+    refused(
+        "--max-time is 'soon', expected a time as in 90s, 30m or 2h",
+        "train",
+        "--input",
+        area,
+        "--output",
+        output,
+        "--model",
+        "mamba",
+        "--max-time",
+        "soon");
+    refused(
+        "the file --spec " + path("no.json") + " does not exist",
+        "train",
+        "--input",
+        area,
+        "--output",
+        output,
+        "--spec",
+        path("no.json"));
+    assertFalse(Files.exists(Path.of(output)));
+  }
+
+  private static CommandLineRun done(String... arguments) {
+    CommandLineRun run = CommandLineRun.of(arguments);
+    assertEquals(Main.DONE, run.status(), run.err());
+    return run;
+  }
+
+  private static void refused(String sentence, String... arguments) {
+    CommandLineRun run = CommandLineRun.of(arguments);
+    assertEquals(Main.INVALID, run.status(), run.err());
+    assertTrue(run.err().contains(sentence), run.err());
+  }
+
+  private static String path(String name) {
+    return folder.resolve(name).toString();
+  }
+}
