@@ -1,0 +1,93 @@
+package org.sparkssm.sql;
+
+import org.apache.spark.sql.catalyst.expressions.UnsafeArrayData;
+import org.apache.spark.sql.catalyst.util.ArrayData;
+import org.apache.spark.unsafe.types.UTF8String;
+import org.sparkssm.data.InvalidInputException;
+
+/**
+ * Conversions of array values, called by generated code. Arrays come in any of Spark's forms: from
+ * columns, from rows, from literals.
+ */
+public final class ArrayValues {
+  private ArrayValues() {}
+
+  /** The array itself, if it has no null inside. */
+  public static ArrayData withoutNulls(ArrayData array, UTF8String function, UTF8String name) {
+    for (int i = 0; i < array.numElements(); i++) {
+      if (array.isNullAt(i)) {
+        throw new InvalidInputException(
+            function + ": " + name + " has a null at position " + i + ", expected a number");
+      }
+    }
+    return array;
+  }
+
+  /** The points of a path one after another, as floats. */
+  public static ArrayData flattenFloat(
+      ArrayData points, int channels, UTF8String function, UTF8String name) {
+    float[] flat = new float[Math.multiplyExact(points.numElements(), channels)];
+    for (int l = 0; l < points.numElements(); l++) {
+      float[] point = point(points, l, channels, function, name).toFloatArray();
+      System.arraycopy(point, 0, flat, l * channels, channels);
+    }
+    return UnsafeArrayData.fromPrimitiveArray(flat);
+  }
+
+  /** The points of a path one after another, as doubles. */
+  public static ArrayData flattenDouble(
+      ArrayData points, int channels, UTF8String function, UTF8String name) {
+    double[] flat = new double[Math.multiplyExact(points.numElements(), channels)];
+    for (int l = 0; l < points.numElements(); l++) {
+      double[] point = point(points, l, channels, function, name).toDoubleArray();
+      System.arraycopy(point, 0, flat, l * channels, channels);
+    }
+    return UnsafeArrayData.fromPrimitiveArray(flat);
+  }
+
+  /** Floats as doubles. */
+  public static ArrayData toDouble(ArrayData floats) {
+    float[] narrow = floats.toFloatArray();
+    double[] wide = new double[narrow.length];
+    for (int i = 0; i < wide.length; i++) {
+      wide[i] = narrow[i];
+    }
+    return UnsafeArrayData.fromPrimitiveArray(wide);
+  }
+
+  private static ArrayData point(
+      ArrayData points, int l, int channels, UTF8String function, UTF8String name) {
+    if (points.isNullAt(l)) {
+      throw new InvalidInputException(
+          function + ": " + name + " has a null at step " + l + ", expected a point");
+    }
+    ArrayData point = points.getArray(l);
+    if (point.numElements() != channels) {
+      throw new InvalidInputException(
+          function
+              + ": "
+              + name
+              + " has "
+              + point.numElements()
+              + " numbers at step "
+              + l
+              + ", expected "
+              + channels
+              + " channels");
+    }
+    for (int c = 0; c < channels; c++) {
+      if (point.isNullAt(c)) {
+        throw new InvalidInputException(
+            function
+                + ": "
+                + name
+                + " has a null at step "
+                + l
+                + ", channel "
+                + (c + 1)
+                + ", expected a number");
+      }
+    }
+    return point;
+  }
+}
