@@ -13,6 +13,7 @@ import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.IntegerType;
 import org.apache.spark.sql.types.LongType;
+import org.apache.spark.sql.types.NullType;
 import org.apache.spark.sql.types.NumericType;
 import org.apache.spark.sql.types.ShortType;
 import org.apache.spark.sql.types.StringType;
@@ -68,8 +69,10 @@ final class Arguments {
    */
   Expression numbers(int position, String name) {
     Expression given = children.get(position);
-    if (!(given.dataType() instanceof ArrayType type)
-        || !(type.elementType() instanceof NumericType)) {
+    if (given.dataType() instanceof NullType) {
+      return cast(given, DataTypes.createArrayType(DataTypes.DoubleType, false));
+    }
+    if (!(given.dataType() instanceof ArrayType type) || !isNumeric(type.elementType())) {
       throw wrongType(name, given, "an array of numbers");
     }
     DataType element =
@@ -105,7 +108,7 @@ final class Arguments {
         && type.elementType() instanceof ArrayType point)) {
       return numbers(position, name);
     }
-    if (!(point.elementType() instanceof NumericType)) {
+    if (!isNumeric(point.elementType())) {
       throw wrongType(name, given, "an array of numbers or of arrays of numbers");
     }
     boolean isFloat = point.elementType().equals(DataTypes.FloatType);
@@ -203,6 +206,11 @@ final class Arguments {
     return given.dataType().equals(type)
         ? given
         : Cast$.MODULE$.apply(given, type, Option.empty(), true);
+  }
+
+  /** Numbers, or nothing at all, as in {@code array()}. */
+  private static boolean isNumeric(DataType type) {
+    return type instanceof NumericType || type instanceof NullType;
   }
 
   private static DataType innermost(DataType type) {

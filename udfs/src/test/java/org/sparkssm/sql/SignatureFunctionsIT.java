@@ -102,6 +102,7 @@ class SignatureFunctionsIT {
         new double[] {1, 2, 0.5, 1, 1, 2},
         numbers(one("path_signature(array(array(0, 0), array(1, 2)), 2, 2L)"), 0));
     assertArrayEquals(new double[6], numbers(one("path_signature(array(), 2, 2)"), 0));
+    assertNull(one("path_signature(NULL, 2, 2)").get(0));
   }
 
   @Test
@@ -237,7 +238,7 @@ class SignatureFunctionsIT {
   @Test
   void theExamplesOfTheDescriptionsAreTrue() {
     for (SqlFunction function : SparkSsmFunctions.all()) {
-      String[] lines = function.example().split("\n");
+      String[] lines = function.example().split("\n", -1);
       String call = lines[0].replace("> ", "").replace("_FUNC_", function.name()).replace(";", "");
       Object value = SPARK.sql(call).first().get(0);
       Object shown =
@@ -274,13 +275,13 @@ class SignatureFunctionsIT {
         "path_logsignature has 1 arguments, expected 3 to 4: values, channels, depth, basis");
     assertRefused(
         "path_signature('abc', 1, 2)",
-        "path_signature: values is abc of type string, expected an array of numbers");
+        "path_signature: values is 'abc' of type string, expected an array of numbers");
     assertRefused(
         "path_signature(array('a', 'b'), 1, 2)",
-        "path_signature: values is array(a, b) of type array<string>, expected an array of numbers");
+        "path_signature: values is array('a', 'b') of type array<string>, expected an array of numbers");
     assertRefused(
         "path_signature(array(array('a')), 1, 2)",
-        "path_signature: values is array(array(a)) of type array<array<string>>, expected an array"
+        "path_signature: values is array(array('a')) of type array<array<string>>, expected an array"
             + " of numbers or of arrays of numbers");
     assertRefused(
         "path_signature(array(1D), 0, 2)", "path_signature: channels is 0, expected at least 1");
