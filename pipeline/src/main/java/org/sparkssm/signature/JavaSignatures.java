@@ -1,5 +1,7 @@
 package org.sparkssm.signature;
 
+import java.util.Arrays;
+
 /**
  * Signatures in plain Java: the oracle of the native kernels and what runs where there are none.
  * Everything is computed in double, float results are rounded once.
@@ -51,6 +53,7 @@ final class JavaSignatures implements SignatureBackend {
     private final int[] offsets;
     // brackets[k] is Horner's bracket at level k of the target level in work.
     private final double[][] brackets;
+    private final double[][] bracketGradients;
 
     Horner(int channels, int depth) {
       this.channels = channels;
@@ -59,8 +62,10 @@ final class JavaSignatures implements SignatureBackend {
       signature = new double[offsets[depth]];
       increment = new double[channels];
       brackets = new double[depth][];
+      bracketGradients = new double[depth][];
       for (int k = 1; k < depth; k++) {
         brackets[k] = new double[offsets[k] - offsets[k - 1]];
+        bracketGradients[k] = new double[offsets[k] - offsets[k - 1]];
       }
     }
 
@@ -69,7 +74,7 @@ final class JavaSignatures implements SignatureBackend {
     }
 
     void reset() {
-      java.util.Arrays.fill(signature, 0);
+      Arrays.fill(signature, 0);
     }
 
     /** Takes the increment from the row before {@code at} to the row at {@code at}. */
@@ -82,16 +87,77 @@ final class JavaSignatures implements SignatureBackend {
     /** Multiplies the signature by {@code exp(increment)}. */
     void step() {
       for (int n = depth; n >= 2; n--) {
-        for (int i = 0; i < channels; i++) {
-          brackets[1][i] = signature[i] + increment[i] / n;
-        }
-        for (int k = 2; k < n; k++) {
-          raise(brackets[k - 1], k, 1.0 / (n - k + 1), brackets[k], 0);
+        for (int k = 1; k < n; k++) {
+          bracket(n, k);
         }
         raise(brackets[n - 1], n, 1.0, signature, offsets[n - 1]);
       }
       for (int i = 0; i < channels; i++) {
         signature[i] += increment[i];
+      }
+    }
+
+    /** Takes back the last {@link #step} with the same increment: {@code exp(-increment)}. */
+    void stepBack() {
+      negate();
+      step();
+      negate();
+    }
+
+    /**
+     * The adjoint of {@link #step}, called with the signature before that step.
+     *
+     * @param gradient with respect to the signature after the step; replaced by that with respect
+     *     to the signature before it
+     * @param incrementGradient overwritten by the gradient with respect to the increment
+     */
+    void stepBackward(double[] gradient, double[] incrementGradient) {
+      Arrays.fill(incrementGradient, 0);
+      // Target level n adds to the gradients of lower levels only, which have had their turn.
+      for (int n = 1; n <= depth; n++) {
+        for (int k = 1; k < n; k++) {
+          bracket(n, k);
+        }
+        double[] above = gradient;
+        int aboveStart = offsets[n - 1];
+        for (int k = n; k >= 2; k--) {
+          double[] below = bracketGradients[k - 1];
+          double[] lower = brackets[k - 1];
+          double scale = 1.0 / (n - k + 1);
+          int start = offsets[k - 2];
+          for (int w = 0, at = aboveStart; w < below.length; w++) {
+            double sum = 0;
+            double factor = scale * lower[w];
+            for (int i = 0; i < channels; i++, at++) {
+              sum += above[at] * increment[i];
+              incrementGradient[i] += above[at] * factor;
+            }
+            below[w] = scale * sum;
+            gradient[start + w] += below[w];
+          }
+          above = below;
+          aboveStart = 0;
+        }
+        for (int i = 0; i < channels; i++) {
+          incrementGradient[i] += above[aboveStart + i] / n;
+        }
+      }
+    }
+
+    private void negate() {
+      for (int c = 0; c < channels; c++) {
+        increment[c] = -increment[c];
+      }
+    }
+
+    /** Horner's bracket at level k for target level n, from that at level k - 1. */
+    private void bracket(int n, int k) {
+      if (k == 1) {
+        for (int i = 0; i < channels; i++) {
+          brackets[1][i] = signature[i] + increment[i] / n;
+        }
+      } else {
+        raise(brackets[k - 1], k, 1.0 / (n - k + 1), brackets[k], 0);
       }
     }
 

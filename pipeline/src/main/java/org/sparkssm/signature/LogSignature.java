@@ -72,6 +72,17 @@ public final class LogSignature {
     return ofSignature(Signature.of(path, channels, depth));
   }
 
+  /**
+   * The gradient of {@link #ofPath} with respect to the path.
+   *
+   * @param gradient of a scalar with respect to the coordinates
+   * @return {@code [length, channels]}
+   */
+  public double[] ofPathBackward(double[] path, double[] gradient) {
+    double[] signature = Signature.of(path, channels, depth);
+    return Signature.backward(path, channels, depth, ofSignatureBackward(signature, gradient));
+  }
+
   /** The log-signature that belongs to a signature. */
   public double[] ofSignature(double[] signature) {
     return project(TensorAlgebra.log(signature, channels, depth));

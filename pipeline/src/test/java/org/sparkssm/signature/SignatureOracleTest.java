@@ -119,6 +119,33 @@ class SignatureOracleTest {
   }
 
   @Test
+  void gradientsWithRespectToThePathAgreeWithTheOracle() {
+    int compared = 0;
+    for (Case oracle : OracleFile.cases("signature.json")) {
+      int channels = oracle.parameter("channels").asInt();
+      int depth = oracle.parameter("depth").asInt();
+      double[] path = oracle.input("path");
+      double[] gradient;
+      if (oracle.hasCotangent("signature")) {
+        gradient = Signature.backward(path, channels, depth, oracle.cotangent("signature"));
+      } else if (oracle.hasCotangent("prefix_signatures")) {
+        gradient =
+            Signature.prefixesBackward(
+                path, channels, depth, oracle.cotangent("prefix_signatures"));
+      } else {
+        LogSignatureBasis basis =
+            LogSignatureBasis.of(oracle.kind().substring("logsignature_".length()));
+        gradient =
+            LogSignature.of(channels, depth, basis)
+                .ofPathBackward(path, oracle.cotangent(oracle.kind()));
+      }
+      assertAgrees(oracle.gradient("path"), gradient, 1e-11, oracle.toString());
+      compared++;
+    }
+    assertEquals(29, compared);
+  }
+
+  @Test
   void wordsAreThoseOfTheOracle() {
     for (Case oracle : OracleFile.cases("signature.json", "signature")) {
       if (oracle.parameter("words").isArray()) {
