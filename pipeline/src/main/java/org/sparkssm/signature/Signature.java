@@ -153,12 +153,7 @@ public final class Signature {
   private static void requireGradient(double[] gradient, int rows, int width) {
     if (gradient.length != (long) rows * width) {
       throw new InvalidInputException(
-          "the gradient has "
-              + gradient.length
-              + " entries, expected "
-              + rows
-              + " times "
-              + width);
+          "the gradient has " + gradient.length + " entries, expected " + rows + " times " + width);
     }
   }
 
