@@ -39,6 +39,16 @@ struct Relu {
   static SSM_INLINE Floats derivative(Floats x) { return x > 0.0f ? broadcast(1.0f) : broadcast(0.0f); }
 };
 
+struct Sigmoid {
+  static SSM_INLINE Floats value(Floats x) { return sigmoid(x); }
+  static SSM_INLINE Floats derivative(Floats x) { return sigmoid(x) * sigmoid(-x); }
+};
+
+struct Softplus {
+  static SSM_INLINE Floats value(Floats x) { return softplus(x); }
+  static SSM_INLINE Floats derivative(Floats x) { return sigmoid(x); }
+};
+
 // Calls f with the function object of the activation.
 template <typename F>
 int32_t with_activation(int32_t activation, F f) {
@@ -48,6 +58,8 @@ int32_t with_activation(int32_t activation, F f) {
     case SSM_ACTIVATION_SILU: f(Silu()); return SSM_OK;
     case SSM_ACTIVATION_TANH: f(Tanh()); return SSM_OK;
     case SSM_ACTIVATION_RELU: f(Relu()); return SSM_OK;
+    case SSM_ACTIVATION_SIGMOID: f(Sigmoid()); return SSM_OK;
+    case SSM_ACTIVATION_SOFTPLUS: f(Softplus()); return SSM_OK;
     default: return SSM_INVALID_ARGUMENT;
   }
 }

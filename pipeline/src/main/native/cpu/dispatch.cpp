@@ -380,4 +380,159 @@ int32_t ssm_adam_step_f32(int64_t n, double learning_rate, double beta1, double 
   return current()->adam_step_f32(n, learning_rate, beta1, beta2, epsilon, weight_decay, decoupled, step, parameters,
                                   gradient, m, v);
 }
+
+int32_t ssm_multiply_f32(int64_t rows, int64_t columns, const float *x, int64_t x_stride, const float *y,
+                         int64_t y_stride, float *z, int64_t z_stride) {
+  return current()->multiply_f32(rows, columns, x, x_stride, y, y_stride, z, z_stride);
+}
+
+int32_t ssm_add_scaled_columns_f32(int64_t rows, int64_t columns, const float *gain, const float *x, int64_t x_stride,
+                                   float *y, int64_t y_stride) {
+  return current()->add_scaled_columns_f32(rows, columns, gain, x, x_stride, y, y_stride);
+}
+
+int32_t ssm_sum_products_f32(int64_t rows, int64_t columns, const float *x, int64_t x_stride, const float *y,
+                             int64_t y_stride, float *sums) {
+  return current()->sum_products_f32(rows, columns, x, x_stride, y, y_stride, sums);
+}
+
+int32_t ssm_diagonal_scan_forward_f32(int64_t batch, const int32_t *offsets, int64_t columns, int32_t complex,
+                                      int32_t constant, const float *a, int64_t a_stride, const float *b,
+                                      int64_t b_stride, const float *gain, const float *initial, int64_t initial_stride,
+                                      float *h, int64_t h_stride, float *last, int64_t last_stride) {
+  return current()->diagonal_scan_forward_f32(batch, offsets, columns, complex, constant, a, a_stride, b, b_stride,
+                                              gain, initial, initial_stride, h, h_stride, last, last_stride);
+}
+
+int32_t ssm_diagonal_scan_backward_f32(int64_t batch, const int32_t *offsets, int64_t columns, int32_t complex,
+                                       int32_t constant, const float *a, int64_t a_stride, const float *b,
+                                       int64_t b_stride, const float *gain, const float *initial,
+                                       int64_t initial_stride, const float *h, int64_t h_stride, const float *dh,
+                                       int64_t dh_stride, const float *dlast, int64_t dlast_stride, float *da,
+                                       int64_t da_stride, float *db, int64_t db_stride, float *dgain, float *dinitial,
+                                       int64_t dinitial_stride, float *workspace) {
+  return current()->diagonal_scan_backward_f32(batch, offsets, columns, complex, constant, a, a_stride, b, b_stride,
+                                               gain, initial, initial_stride, h, h_stride, dh, dh_stride, dlast,
+                                               dlast_stride, da, da_stride, db, db_stride, dgain, dinitial,
+                                               dinitial_stride, workspace);
+}
+
+int32_t ssm_s4d_scan_forward_f32(int64_t batch, const int32_t *offsets, int64_t columns, int64_t states, const float *u,
+                                 int64_t u_stride, const float *a_bar, int64_t a_bar_stride, const float *b_bar,
+                                 int64_t b_bar_stride, const float *c, int64_t c_stride, const float *skip,
+                                 const float *initial, int64_t initial_stride, float *y, int64_t y_stride, float *last,
+                                 int64_t last_stride, float *workspace) {
+  return current()->s4d_scan_forward_f32(batch, offsets, columns, states, u, u_stride, a_bar, a_bar_stride, b_bar,
+                                         b_bar_stride, c, c_stride, skip, initial, initial_stride, y, y_stride, last,
+                                         last_stride, workspace);
+}
+
+int32_t ssm_s4d_scan_backward_f32(int64_t batch, const int32_t *offsets, int64_t columns, int64_t states,
+                                  const float *u, int64_t u_stride, const float *a_bar, int64_t a_bar_stride,
+                                  const float *b_bar, int64_t b_bar_stride, const float *c, int64_t c_stride,
+                                  const float *skip, const float *initial, int64_t initial_stride, const float *dy,
+                                  int64_t dy_stride, const float *dlast, int64_t dlast_stride, float *du,
+                                  int64_t du_stride, float *da_bar, int64_t da_bar_stride, float *db_bar,
+                                  int64_t db_bar_stride, float *dc, int64_t dc_stride, float *dskip, float *dinitial,
+                                  int64_t dinitial_stride, float *workspace) {
+  return current()->s4d_scan_backward_f32(batch, offsets, columns, states, u, u_stride, a_bar, a_bar_stride, b_bar,
+                                          b_bar_stride, c, c_stride, skip, initial, initial_stride, dy, dy_stride,
+                                          dlast, dlast_stride, du, du_stride, da_bar, da_bar_stride, db_bar,
+                                          db_bar_stride, dc, dc_stride, dskip, dinitial, dinitial_stride, workspace);
+}
+
+int64_t ssm_s4d_scan_workspace_f32(int64_t states, int64_t longest) {
+  return current()->s4d_scan_workspace_f32(states, longest);
+}
+
+int32_t ssm_discretize_forward_f32(int32_t rule, int64_t rows, int64_t states, const float *log_step,
+                                   int64_t log_step_stride, int32_t per_row, const float *a, int64_t a_stride,
+                                   float *a_bar, int64_t a_bar_stride, float *b_bar, int64_t b_bar_stride) {
+  return current()->discretize_forward_f32(rule, rows, states, log_step, log_step_stride, per_row, a, a_stride, a_bar,
+                                           a_bar_stride, b_bar, b_bar_stride);
+}
+
+int32_t ssm_discretize_backward_f32(int32_t rule, int64_t rows, int64_t states, const float *log_step,
+                                    int64_t log_step_stride, int32_t per_row, const float *a, int64_t a_stride,
+                                    const float *da_bar, int64_t da_bar_stride, const float *db_bar,
+                                    int64_t db_bar_stride, float *dlog_step, int64_t dlog_step_stride, float *da,
+                                    int64_t da_stride) {
+  return current()->discretize_backward_f32(rule, rows, states, log_step, log_step_stride, per_row, a, a_stride, da_bar,
+                                            da_bar_stride, db_bar, db_bar_stride, dlog_step, dlog_step_stride, da,
+                                            da_stride);
+}
+
+int32_t ssm_gated_linear_attention_forward_f32(int64_t batch, const int32_t *offsets, int64_t heads, int64_t keys,
+                                               int64_t values, const float *q, int64_t q_stride, const float *k,
+                                               int64_t k_stride, const float *v, int64_t v_stride,
+                                               const float *log_alpha, int64_t log_alpha_stride, const float *phase,
+                                               int64_t phase_stride, const float *initial, int64_t initial_stride,
+                                               float *o, int64_t o_stride, float *last, int64_t last_stride,
+                                               float *workspace) {
+  return current()->gated_linear_attention_forward_f32(batch, offsets, heads, keys, values, q, q_stride, k, k_stride, v,
+                                                       v_stride, log_alpha, log_alpha_stride, phase, phase_stride,
+                                                       initial, initial_stride, o, o_stride, last, last_stride,
+                                                       workspace);
+}
+
+int32_t ssm_gated_linear_attention_backward_f32(int64_t batch, const int32_t *offsets, int64_t heads, int64_t keys,
+                                                int64_t values, const float *q, int64_t q_stride, const float *k,
+                                                int64_t k_stride, const float *v, int64_t v_stride,
+                                                const float *log_alpha, int64_t log_alpha_stride, const float *phase,
+                                                int64_t phase_stride, const float *initial, int64_t initial_stride,
+                                                const float *d_o, int64_t d_o_stride, const float *dlast,
+                                                int64_t dlast_stride, float *dq, int64_t dq_stride, float *dk,
+                                                int64_t dk_stride, float *dv, int64_t dv_stride, float *dlog_alpha,
+                                                int64_t dlog_alpha_stride, float *dphase, int64_t dphase_stride,
+                                                float *dinitial, int64_t dinitial_stride, float *workspace) {
+  return current()->gated_linear_attention_backward_f32(batch, offsets, heads, keys, values, q, q_stride, k, k_stride,
+                                                        v, v_stride, log_alpha, log_alpha_stride, phase, phase_stride,
+                                                        initial, initial_stride, d_o, d_o_stride, dlast, dlast_stride,
+                                                        dq, dq_stride, dk, dk_stride, dv, dv_stride, dlog_alpha,
+                                                        dlog_alpha_stride, dphase, dphase_stride, dinitial,
+                                                        dinitial_stride, workspace);
+}
+
+int64_t ssm_gated_linear_attention_forward_workspace_f32(int64_t keys, int64_t values, int32_t complex) {
+  return current()->gated_linear_attention_forward_workspace_f32(keys, values, complex);
+}
+
+int64_t ssm_gated_linear_attention_backward_workspace_f32(int64_t values, int32_t complex, int64_t longest) {
+  return current()->gated_linear_attention_backward_workspace_f32(values, complex, longest);
+}
+
+int32_t ssm_delta_rule_forward_f32(int64_t batch, const int32_t *offsets, int64_t heads, int64_t keys, int64_t values,
+                                   int64_t updates, const float *q, int64_t q_stride, const float *k, int64_t k_stride,
+                                   const float *v, int64_t v_stride, const float *beta, int64_t beta_stride,
+                                   const float *log_alpha, int64_t log_alpha_stride, const float *initial,
+                                   int64_t initial_stride, float *o, int64_t o_stride, float *last, int64_t last_stride,
+                                   float *workspace) {
+  return current()->delta_rule_forward_f32(batch, offsets, heads, keys, values, updates, q, q_stride, k, k_stride, v,
+                                           v_stride, beta, beta_stride, log_alpha, log_alpha_stride, initial,
+                                           initial_stride, o, o_stride, last, last_stride, workspace);
+}
+
+int32_t ssm_delta_rule_backward_f32(int64_t batch, const int32_t *offsets, int64_t heads, int64_t keys, int64_t values,
+                                    int64_t updates, const float *q, int64_t q_stride, const float *k, int64_t k_stride,
+                                    const float *v, int64_t v_stride, const float *beta, int64_t beta_stride,
+                                    const float *log_alpha, int64_t log_alpha_stride, const float *initial,
+                                    int64_t initial_stride, const float *d_o, int64_t d_o_stride, const float *dlast,
+                                    int64_t dlast_stride, float *dq, int64_t dq_stride, float *dk, int64_t dk_stride,
+                                    float *dv, int64_t dv_stride, float *dbeta, int64_t dbeta_stride, float *dlog_alpha,
+                                    int64_t dlog_alpha_stride, float *dinitial, int64_t dinitial_stride,
+                                    float *workspace) {
+  return current()->delta_rule_backward_f32(batch, offsets, heads, keys, values, updates, q, q_stride, k, k_stride, v,
+                                            v_stride, beta, beta_stride, log_alpha, log_alpha_stride, initial,
+                                            initial_stride, d_o, d_o_stride, dlast, dlast_stride, dq, dq_stride, dk,
+                                            dk_stride, dv, dv_stride, dbeta, dbeta_stride, dlog_alpha,
+                                            dlog_alpha_stride, dinitial, dinitial_stride, workspace);
+}
+
+int64_t ssm_delta_rule_forward_workspace_f32(int64_t keys) {
+  return current()->delta_rule_forward_workspace_f32(keys);
+}
+
+int64_t ssm_delta_rule_backward_workspace_f32(int64_t keys, int64_t updates, int64_t longest) {
+  return current()->delta_rule_backward_workspace_f32(keys, updates, longest);
+}
 }

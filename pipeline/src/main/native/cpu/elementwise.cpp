@@ -1,4 +1,4 @@
-// Copies and sums without further arithmetic.
+// Copies, products and sums without further arithmetic.
 #include <cstring>
 
 #include "rows.h"
@@ -30,6 +30,39 @@ int32_t add_scaled_f32(int64_t rows, int64_t columns, float alpha, const float *
 
 int32_t add_row_f32(int64_t rows, int64_t columns, const float *bias, float *x, int64_t x_stride) {
   map_rows(rows, columns, x, x_stride, bias, 0, x, x_stride, [](Floats a, Floats b) { return a + b; });
+  return SSM_OK;
+}
+
+int32_t multiply_f32(int64_t rows, int64_t columns, const float *x, int64_t x_stride, const float *y, int64_t y_stride,
+                     float *z, int64_t z_stride) {
+  map_rows(rows, columns, x, x_stride, y, y_stride, z, z_stride, [](Floats a, Floats b) { return a * b; });
+  return SSM_OK;
+}
+
+int32_t add_scaled_columns_f32(int64_t rows, int64_t columns, const float *gain, const float *x, int64_t x_stride,
+                               float *y, int64_t y_stride) {
+  for_each_vector(rows, columns, [&](int64_t r, int64_t c, int64_t count) {
+    float *at = y + r * y_stride + c;
+    store_up_to(at, load_up_to(at, count) + load_up_to(gain + c, count) * load_up_to(x + r * x_stride + c, count),
+                count);
+  });
+  return SSM_OK;
+}
+
+int32_t sum_products_f32(int64_t rows, int64_t columns, const float *x, int64_t x_stride, const float *y,
+                         int64_t y_stride, float *sums) {
+  constexpr int64_t kBlock = 64;
+  for_each_vector(1, columns, [&](int64_t, int64_t c, int64_t count) {
+    Floats total = {};
+    for (int64_t begin = 0; begin < rows; begin += kBlock) {
+      const int64_t end = begin + kBlock < rows ? begin + kBlock : rows;
+      Floats block = {};
+      for (int64_t r = begin; r < end; ++r)
+        block += load_up_to(x + r * x_stride + c, count) * load_up_to(y + r * y_stride + c, count);
+      total += block;
+    }
+    store_up_to(sums + c, load_up_to(sums + c, count) + total, count);
+  });
   return SSM_OK;
 }
 

@@ -39,6 +39,24 @@
   X(linear_cde_forward_f32) \
   X(linear_cde_backward_f32) \
   X(linear_cde_workspace_f32) \
+  X(multiply_f32) \
+  X(add_scaled_columns_f32) \
+  X(sum_products_f32) \
+  X(diagonal_scan_forward_f32) \
+  X(diagonal_scan_backward_f32) \
+  X(s4d_scan_forward_f32) \
+  X(s4d_scan_backward_f32) \
+  X(s4d_scan_workspace_f32) \
+  X(discretize_forward_f32) \
+  X(discretize_backward_f32) \
+  X(gated_linear_attention_forward_f32) \
+  X(gated_linear_attention_backward_f32) \
+  X(gated_linear_attention_forward_workspace_f32) \
+  X(gated_linear_attention_backward_workspace_f32) \
+  X(delta_rule_forward_f32) \
+  X(delta_rule_backward_f32) \
+  X(delta_rule_forward_workspace_f32) \
+  X(delta_rule_backward_workspace_f32) \
   X(squared_error_f32) \
   X(softmax_cross_entropy_f32) \
   X(adam_step_f32)

@@ -81,7 +81,9 @@ typedef enum ssm_activation {
   SSM_ACTIVATION_GELU = 1,
   SSM_ACTIVATION_SILU = 2,
   SSM_ACTIVATION_TANH = 3,
-  SSM_ACTIVATION_RELU = 4
+  SSM_ACTIVATION_RELU = 4,
+  SSM_ACTIVATION_SIGMOID = 5,
+  SSM_ACTIVATION_SOFTPLUS = 6
 } ssm_activation;
 
 /* y = activation(x); y may be x. */
@@ -257,6 +259,145 @@ int32_t ssm_softmax_cross_entropy_f32(int64_t rows, int64_t columns, const float
 int32_t ssm_adam_step_f32(int64_t n, double learning_rate, double beta1, double beta2, double epsilon,
                           double weight_decay, int32_t decoupled, int64_t step, float *parameters,
                           const float *gradient, float *m, float *v);
+
+/* z = x y, element by element; z may be x or y. */
+int32_t ssm_multiply_f32(int64_t rows, int64_t columns, const float *x, int64_t x_stride, const float *y,
+                         int64_t y_stride, float *z, int64_t z_stride);
+
+/* y[r, c] += gain[c] x[r, c]. */
+int32_t ssm_add_scaled_columns_f32(int64_t rows, int64_t columns, const float *gain, const float *x, int64_t x_stride,
+                                   float *y, int64_t y_stride);
+
+/* sums[c] += sum over r of x[r, c] y[r, c]. */
+int32_t ssm_sum_products_f32(int64_t rows, int64_t columns, const float *x, int64_t x_stride, const float *y,
+                             int64_t y_stride, float *sums);
+
+/*
+ * Elementwise linear recurrence, org.sparkssm.kernel.DiagonalScan. complex, constant: 0 or 1; a complex row has its
+ * real parts before its imaginary ones; where constant, a is one row. gain, initial and last may be null.
+ */
+int32_t ssm_diagonal_scan_forward_f32(int64_t batch, const int32_t *offsets, int64_t columns, int32_t complex,
+                                      int32_t constant, const float *a, int64_t a_stride, const float *b,
+                                      int64_t b_stride, const float *gain, const float *initial, int64_t initial_stride,
+                                      float *h, int64_t h_stride, float *last, int64_t last_stride);
+
+/*
+ * h as the forward wrote it. dlast, da, dgain and dinitial may be null; da is added to where constant.
+ * workspace: 3 columns floats.
+ */
+int32_t ssm_diagonal_scan_backward_f32(int64_t batch, const int32_t *offsets, int64_t columns, int32_t complex,
+                                       int32_t constant, const float *a, int64_t a_stride, const float *b,
+                                       int64_t b_stride, const float *gain, const float *initial,
+                                       int64_t initial_stride, const float *h, int64_t h_stride, const float *dh,
+                                       int64_t dh_stride, const float *dlast, int64_t dlast_stride, float *da,
+                                       int64_t da_stride, float *db, int64_t db_stride, float *dgain, float *dinitial,
+                                       int64_t dinitial_stride, float *workspace);
+
+/*
+ * Time-invariant diagonal state space per channel, org.sparkssm.kernel.S4dScan: columns = D, states = N complex ones.
+ * skip, initial and last may be null. initial and last are [batch, D 2 N], rows of D blocks of 2 N.
+ * workspace: ssm_s4d_scan_workspace_f32(states, longest sequence) floats.
+ */
+int32_t ssm_s4d_scan_forward_f32(int64_t batch, const int32_t *offsets, int64_t columns, int64_t states, const float *u,
+                                 int64_t u_stride, const float *a_bar, int64_t a_bar_stride, const float *b_bar,
+                                 int64_t b_bar_stride, const float *c, int64_t c_stride, const float *skip,
+                                 const float *initial, int64_t initial_stride, float *y, int64_t y_stride, float *last,
+                                 int64_t last_stride, float *workspace);
+
+/* dlast, dskip and dinitial may be null. States are recomputed in chunks. */
+int32_t ssm_s4d_scan_backward_f32(int64_t batch, const int32_t *offsets, int64_t columns, int64_t states,
+                                  const float *u, int64_t u_stride, const float *a_bar, int64_t a_bar_stride,
+                                  const float *b_bar, int64_t b_bar_stride, const float *c, int64_t c_stride,
+                                  const float *skip, const float *initial, int64_t initial_stride, const float *dy,
+                                  int64_t dy_stride, const float *dlast, int64_t dlast_stride, float *du,
+                                  int64_t du_stride, float *da_bar, int64_t da_bar_stride, float *db_bar,
+                                  int64_t db_bar_stride, float *dc, int64_t dc_stride, float *dskip, float *dinitial,
+                                  int64_t dinitial_stride, float *workspace);
+
+int64_t ssm_s4d_scan_workspace_f32(int64_t states, int64_t longest);
+
+typedef enum ssm_discretization {
+  SSM_DISCRETIZATION_ZERO_ORDER_HOLD = 0,
+  SSM_DISCRETIZATION_BILINEAR = 1
+} ssm_discretization;
+
+/*
+ * Diagonal transitions of a step exp(log_step), org.sparkssm.kernel.Discretization; per_row 1: log_step is [rows, 1],
+ * else [rows, states]. a, a_bar and b_bar are [rows, 2 states], real parts first. Computed in double precision.
+ */
+int32_t ssm_discretize_forward_f32(int32_t rule, int64_t rows, int64_t states, const float *log_step,
+                                   int64_t log_step_stride, int32_t per_row, const float *a, int64_t a_stride,
+                                   float *a_bar, int64_t a_bar_stride, float *b_bar, int64_t b_bar_stride);
+
+/* dlog_step and da are added to. */
+int32_t ssm_discretize_backward_f32(int32_t rule, int64_t rows, int64_t states, const float *log_step,
+                                    int64_t log_step_stride, int32_t per_row, const float *a, int64_t a_stride,
+                                    const float *da_bar, int64_t da_bar_stride, const float *db_bar,
+                                    int64_t db_bar_stride, float *dlog_step, int64_t dlog_step_stride, float *da,
+                                    int64_t da_stride);
+
+/*
+ * Gated linear attention, org.sparkssm.kernel.GatedLinearAttention; keys and values are those of one head. phase,
+ * initial and last may be null.
+ * workspace: ssm_gated_linear_attention_forward_workspace_f32(keys, values, whether there is a phase) floats.
+ */
+int32_t ssm_gated_linear_attention_forward_f32(int64_t batch, const int32_t *offsets, int64_t heads, int64_t keys,
+                                               int64_t values, const float *q, int64_t q_stride, const float *k,
+                                               int64_t k_stride, const float *v, int64_t v_stride,
+                                               const float *log_alpha, int64_t log_alpha_stride, const float *phase,
+                                               int64_t phase_stride, const float *initial, int64_t initial_stride,
+                                               float *o, int64_t o_stride, float *last, int64_t last_stride,
+                                               float *workspace);
+
+/*
+ * phase and dphase come together; dlast and dinitial may be null. States are recomputed in chunks.
+ * workspace: ssm_gated_linear_attention_backward_workspace_f32(values, whether there is a phase, longest sequence)
+ * floats.
+ */
+int32_t ssm_gated_linear_attention_backward_f32(int64_t batch, const int32_t *offsets, int64_t heads, int64_t keys,
+                                                int64_t values, const float *q, int64_t q_stride, const float *k,
+                                                int64_t k_stride, const float *v, int64_t v_stride,
+                                                const float *log_alpha, int64_t log_alpha_stride, const float *phase,
+                                                int64_t phase_stride, const float *initial, int64_t initial_stride,
+                                                const float *d_o, int64_t d_o_stride, const float *dlast,
+                                                int64_t dlast_stride, float *dq, int64_t dq_stride, float *dk,
+                                                int64_t dk_stride, float *dv, int64_t dv_stride, float *dlog_alpha,
+                                                int64_t dlog_alpha_stride, float *dphase, int64_t dphase_stride,
+                                                float *dinitial, int64_t dinitial_stride, float *workspace);
+
+int64_t ssm_gated_linear_attention_forward_workspace_f32(int64_t keys, int64_t values, int32_t complex);
+
+int64_t ssm_gated_linear_attention_backward_workspace_f32(int64_t values, int32_t complex, int64_t longest);
+
+/*
+ * Delta rule, org.sparkssm.kernel.DeltaRule; keys and values are those of one head. log_alpha, initial and last may be
+ * null.
+ * workspace: ssm_delta_rule_forward_workspace_f32(keys) floats.
+ */
+int32_t ssm_delta_rule_forward_f32(int64_t batch, const int32_t *offsets, int64_t heads, int64_t keys, int64_t values,
+                                   int64_t updates, const float *q, int64_t q_stride, const float *k, int64_t k_stride,
+                                   const float *v, int64_t v_stride, const float *beta, int64_t beta_stride,
+                                   const float *log_alpha, int64_t log_alpha_stride, const float *initial,
+                                   int64_t initial_stride, float *o, int64_t o_stride, float *last, int64_t last_stride,
+                                   float *workspace);
+
+/*
+ * log_alpha and dlog_alpha come together; dlast and dinitial may be null. States are recomputed in chunks.
+ * workspace: ssm_delta_rule_backward_workspace_f32(keys, updates, longest sequence) floats.
+ */
+int32_t ssm_delta_rule_backward_f32(int64_t batch, const int32_t *offsets, int64_t heads, int64_t keys, int64_t values,
+                                    int64_t updates, const float *q, int64_t q_stride, const float *k, int64_t k_stride,
+                                    const float *v, int64_t v_stride, const float *beta, int64_t beta_stride,
+                                    const float *log_alpha, int64_t log_alpha_stride, const float *initial,
+                                    int64_t initial_stride, const float *d_o, int64_t d_o_stride, const float *dlast,
+                                    int64_t dlast_stride, float *dq, int64_t dq_stride, float *dk, int64_t dk_stride,
+                                    float *dv, int64_t dv_stride, float *dbeta, int64_t dbeta_stride, float *dlog_alpha,
+                                    int64_t dlog_alpha_stride, float *dinitial, int64_t dinitial_stride,
+                                    float *workspace);
+
+int64_t ssm_delta_rule_forward_workspace_f32(int64_t keys);
+
+int64_t ssm_delta_rule_backward_workspace_f32(int64_t keys, int64_t updates, int64_t longest);
 
 /* ------------------------------------------------------------------ end of kernels of models */
 

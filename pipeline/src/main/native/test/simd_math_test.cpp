@@ -1,5 +1,6 @@
-// The error bounds that cpu/simd_math.h states, against the C library in double precision, on one instruction set.
+// The error bounds that cpu/simd_math.h and cpu/trigonometry.h state, against the C library in double precision, on one instruction set.
 #include "simd_math.h"
+#include "trigonometry.h"
 
 #include <cmath>
 #include <cstdio>
@@ -96,6 +97,22 @@ int main() {
   check("erfc", -5, 9, 6, std::ldexp(1, -120), [](Floats x) { return erfc(x); }, [](double x) { return std::erfc(x); });
   check("erfc", -1.1f, 1.1f, 6, 0, [](Floats x) { return erfc(x); }, [](double x) { return std::erfc(x); });
 
+  // 0.8 units of 2^-23 are 1e-7.
+  auto sine = [](Floats x) {
+    Floats s, c;
+    sine_and_cosine(x, &s, &c);
+    return s;
+  };
+  auto cosine = [](Floats x) {
+    Floats s, c;
+    sine_and_cosine(x, &s, &c);
+    return c;
+  };
+  check("sine", -4, 4, 0.8, 1, sine, [](double x) { return std::sin(x); });
+  check("sine", -8192, 8192, 0.8, 1, sine, [](double x) { return std::sin(x); });
+  check("cosine", -4, 4, 0.8, 1, cosine, [](double x) { return std::cos(x); });
+  check("cosine", -8192, 8192, 0.8, 1, cosine, [](double x) { return std::cos(x); });
+
   check_value("exp(0)", exp(broadcast(0.0f)), 1);
   check_value("exp2_of_decay(0)", exp2_of_decay(broadcast(0.0f)), 1);
   check_value("exp(200)", exp(broadcast(200.0f)), static_cast<float>(infinity));
@@ -111,6 +128,8 @@ int main() {
   check_value("sigmoid(NaN)", sigmoid(broadcast(nan)), nan);
   check_value("tanh(NaN)", tanh(broadcast(nan)), nan);
   check_value("erf(NaN)", erf(broadcast(nan)), nan);
+  check_value("sine(NaN)", sine(broadcast(nan)), nan);
+  check_value("cosine(infinity)", cosine(broadcast(static_cast<float>(infinity))), nan);
   check_value("erfc(NaN)", erfc(broadcast(nan)), nan);
   return failures;
 }

@@ -58,7 +58,8 @@ final class TrainCommand extends SparkCommand {
       names = "--model",
       paramLabel = "KIND",
       description =
-          "linear-readout or logistic-regression (on features), mamba or linear-cde (on sequences).")
+          "linear-readout or logistic-regression (on features); mamba, linear-cde, s4d, s5, gla,"
+              + " gateloop or delta-net (on sequences).")
   private String model;
 
   @Option(

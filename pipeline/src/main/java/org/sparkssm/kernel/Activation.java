@@ -11,5 +11,9 @@ public enum Activation {
   /** {@code tanh x}. */
   TANH,
   /** {@code max(0, x)}. */
-  RELU
+  RELU,
+  /** {@code 1 / (1 + e^-x)}. */
+  SIGMOID,
+  /** {@code log(1 + e^x)}, without a linear cut-off. */
+  SOFTPLUS
 }

@@ -276,6 +276,8 @@ public final class HostKernels implements Kernels {
       case SILU -> 2;
       case TANH -> 3;
       case RELU -> 4;
+      case SIGMOID -> 5;
+      case SOFTPLUS -> 6;
     };
   }
 
@@ -305,6 +307,61 @@ public final class HostKernels implements Kernels {
             from.stride(),
             to.address(),
             to.stride()));
+  }
+
+  @Override
+  public void multiply(Tensor x, Tensor y, Tensor z) {
+    String operation = "multiply";
+    HostTensor left = own(operation, x);
+    HostTensor right = own(operation, y, x.rows(), x.columns());
+    HostTensor to = own(operation, z, x.rows(), x.columns());
+    check(
+        operation,
+        Native.ssm_multiply_f32(
+            x.rows(),
+            x.columns(),
+            left.address(),
+            left.stride(),
+            right.address(),
+            right.stride(),
+            to.address(),
+            to.stride()));
+  }
+
+  @Override
+  public void addScaledColumns(Tensor gain, Tensor x, Tensor y) {
+    String operation = "addScaledColumns";
+    HostTensor from = own(operation, x);
+    HostTensor row = own(operation, gain, 1, x.columns());
+    HostTensor to = own(operation, y, x.rows(), x.columns());
+    check(
+        operation,
+        Native.ssm_add_scaled_columns_f32(
+            x.rows(),
+            x.columns(),
+            row.address(),
+            from.address(),
+            from.stride(),
+            to.address(),
+            to.stride()));
+  }
+
+  @Override
+  public void sumProducts(Tensor x, Tensor y, Tensor sums) {
+    String operation = "sumProducts";
+    HostTensor left = own(operation, x);
+    HostTensor right = own(operation, y, x.rows(), x.columns());
+    HostTensor to = own(operation, sums, 1, x.columns());
+    check(
+        operation,
+        Native.ssm_sum_products_f32(
+            x.rows(),
+            x.columns(),
+            left.address(),
+            left.stride(),
+            right.address(),
+            right.stride(),
+            to.address()));
   }
 
   @Override
@@ -692,6 +749,126 @@ public final class HostKernels implements Kernels {
   @Override
   public void linearCdeBackward(LinearCdeSolve solve, LinearCdeSolve.Gradients gradients) {
     HostLinearCde.backward(this, solve, gradients);
+  }
+
+  @Override
+  public void diagonalScanForward(DiagonalScan scan) {
+    HostDiagonalScan.forward(this, scan);
+  }
+
+  @Override
+  public void diagonalScanBackward(DiagonalScan scan, DiagonalScan.Gradients gradients) {
+    HostDiagonalScan.backward(this, scan, gradients);
+  }
+
+  @Override
+  public void s4dScanForward(S4dScan scan) {
+    HostS4dScan.forward(this, scan);
+  }
+
+  @Override
+  public void s4dScanBackward(S4dScan scan, S4dScan.Gradients gradients) {
+    HostS4dScan.backward(this, scan, gradients);
+  }
+
+  @Override
+  public void discretizeForward(
+      Discretization rule, Tensor logStep, Tensor a, Tensor aBar, Tensor bBar) {
+    String operation = "discretizeForward";
+    HostTensor at = complexRows(operation, a);
+    HostTensor step = own(operation, logStep, a.rows(), stepColumns(logStep, a));
+    HostTensor toA = own(operation, aBar, a.rows(), a.columns());
+    HostTensor toB = own(operation, bBar, a.rows(), a.columns());
+    check(
+        operation,
+        Native.ssm_discretize_forward_f32(
+            code(rule),
+            a.rows(),
+            a.columns() / 2,
+            step.address(),
+            step.stride(),
+            step.columns() == 1 ? 1 : 0,
+            at.address(),
+            at.stride(),
+            toA.address(),
+            toA.stride(),
+            toB.address(),
+            toB.stride()));
+  }
+
+  @Override
+  public void discretizeBackward(
+      Discretization rule,
+      Tensor logStep,
+      Tensor a,
+      Tensor dABar,
+      Tensor dBBar,
+      Tensor dLogStep,
+      Tensor dA) {
+    String operation = "discretizeBackward";
+    HostTensor at = complexRows(operation, a);
+    HostTensor step = own(operation, logStep, a.rows(), stepColumns(logStep, a));
+    HostTensor fromA = own(operation, dABar, a.rows(), a.columns());
+    HostTensor fromB = own(operation, dBBar, a.rows(), a.columns());
+    HostTensor toStep = own(operation, dLogStep, a.rows(), step.columns());
+    HostTensor toA = own(operation, dA, a.rows(), a.columns());
+    check(
+        operation,
+        Native.ssm_discretize_backward_f32(
+            code(rule),
+            a.rows(),
+            a.columns() / 2,
+            step.address(),
+            step.stride(),
+            step.columns() == 1 ? 1 : 0,
+            at.address(),
+            at.stride(),
+            fromA.address(),
+            fromA.stride(),
+            fromB.address(),
+            fromB.stride(),
+            toStep.address(),
+            toStep.stride(),
+            toA.address(),
+            toA.stride()));
+  }
+
+  private HostTensor complexRows(String operation, Tensor a) {
+    expect(a.columns() % 2 == 0, operation, a, "expected an even number of columns");
+    return own(operation, a);
+  }
+
+  private static int stepColumns(Tensor logStep, Tensor a) {
+    return logStep.columns() == 1 ? 1 : a.columns() / 2;
+  }
+
+  /** {@code enum ssm_discretization}. */
+  private static int code(Discretization rule) {
+    return switch (rule) {
+      case ZERO_ORDER_HOLD -> 0;
+      case BILINEAR -> 1;
+    };
+  }
+
+  @Override
+  public void gatedLinearAttentionForward(GatedLinearAttention scan) {
+    HostGatedLinearAttention.forward(this, scan);
+  }
+
+  @Override
+  public void gatedLinearAttentionBackward(
+      GatedLinearAttention scan, GatedLinearAttention.Gradients gradients) {
+    HostGatedLinearAttention.backward(this, scan, gradients);
+  }
+
+  @Override
+  public void deltaRuleForward(DeltaRule rule) {
+    HostDeltaRule.forward(this, rule);
+  }
+
+  @Override
+  public void deltaRuleBackward(DeltaRule rule, DeltaRule.Gradients gradients) {
+    HostDeltaRule.backward(this, rule, gradients);
   }
 
   // ---------------------------------------------------------------- losses and optimizer

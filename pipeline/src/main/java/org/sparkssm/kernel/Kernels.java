@@ -105,6 +105,15 @@ public interface Kernels extends AutoCloseable {
   /** Backward of {@link #gluForward}; dx [T, 2D]. */
   void gluBackward(Tensor x, Tensor dy, Tensor dx);
 
+  /** {@code z = x y} element by element; z may be x or y. */
+  void multiply(Tensor x, Tensor y, Tensor z);
+
+  /** {@code y[r, c] += gain[c] x[r, c]}; gain [1, columns]. */
+  void addScaledColumns(Tensor gain, Tensor x, Tensor y);
+
+  /** {@code sums[c] += sum_r x[r, c] y[r, c]}; sums [1, columns]. */
+  void sumProducts(Tensor x, Tensor y, Tensor sums);
+
   /** {@code y = -exp(x)}, the usual parametrization of a negative transition. */
   void negativeExpForward(Tensor x, Tensor y);
 
@@ -208,6 +217,53 @@ public interface Kernels extends AutoCloseable {
    * LinearCdeSolve.Gradients}.
    */
   void linearCdeBackward(LinearCdeSolve solve, LinearCdeSolve.Gradients gradients);
+
+  /** Runs an elementwise linear recurrence; see {@link DiagonalScan}. */
+  void diagonalScanForward(DiagonalScan scan);
+
+  /** Gradients of an elementwise linear recurrence; see {@link DiagonalScan.Gradients}. */
+  void diagonalScanBackward(DiagonalScan scan, DiagonalScan.Gradients gradients);
+
+  /** Runs a time-invariant diagonal state space per channel; see {@link S4dScan}. */
+  void s4dScanForward(S4dScan scan);
+
+  /** Gradients of a time-invariant diagonal state space; see {@link S4dScan.Gradients}. */
+  void s4dScanBackward(S4dScan scan, S4dScan.Gradients gradients);
+
+  /**
+   * Turns diagonal continuous transitions into those of a step {@code exp(logStep)}; see {@link
+   * Discretization}. A row of complex numbers holds the N real parts, then the N imaginary parts.
+   * Small steps lose no digits to cancellation.
+   *
+   * @param logStep [R, N], or [R, 1]: the same for a row
+   * @param a [R, 2 N]
+   * @param aBar [R, 2 N], out
+   * @param bBar [R, 2 N], out
+   */
+  void discretizeForward(Discretization rule, Tensor logStep, Tensor a, Tensor aBar, Tensor bBar);
+
+  /** Backward of {@link #discretizeForward}; dLogStep and dA are added to. */
+  void discretizeBackward(
+      Discretization rule,
+      Tensor logStep,
+      Tensor a,
+      Tensor dABar,
+      Tensor dBBar,
+      Tensor dLogStep,
+      Tensor dA);
+
+  /** Runs gated linear attention; see {@link GatedLinearAttention}. */
+  void gatedLinearAttentionForward(GatedLinearAttention scan);
+
+  /** Gradients of gated linear attention; see {@link GatedLinearAttention.Gradients}. */
+  void gatedLinearAttentionBackward(
+      GatedLinearAttention scan, GatedLinearAttention.Gradients gradients);
+
+  /** Runs the delta rule; see {@link DeltaRule}. */
+  void deltaRuleForward(DeltaRule rule);
+
+  /** Gradients of the delta rule; see {@link DeltaRule.Gradients}. */
+  void deltaRuleBackward(DeltaRule rule, DeltaRule.Gradients gradients);
 
   // ---------------------------------------------------------------- losses and optimizer
 

@@ -206,6 +206,8 @@ public final class ReferenceKernels implements Kernels {
       case GELU -> x -> 0.5 * x * Erf.erfc(-x * SQRT_HALF);
       case SILU -> x -> x * sigmoid(x);
       case TANH -> Math::tanh;
+      case SIGMOID -> ReferenceKernels::sigmoid;
+      case SOFTPLUS -> ReferenceKernels::softplus;
       case RELU -> x -> x > 0 || Double.isNaN(x) ? x : 0;
     };
   }
@@ -217,6 +219,8 @@ public final class ReferenceKernels implements Kernels {
           x -> 0.5 * Erf.erfc(-x * SQRT_HALF) + x * INVERSE_SQRT_2_PI * Math.exp(-0.5 * x * x);
       case SILU -> ReferenceKernels::siluDerivative;
       case TANH -> x -> 1 - Math.tanh(x) * Math.tanh(x);
+      case SIGMOID -> x -> sigmoid(x) * sigmoid(-x);
+      case SOFTPLUS -> ReferenceKernels::sigmoid;
       case RELU -> x -> x > 0 ? 1 : 0;
     };
   }
@@ -250,6 +254,41 @@ public final class ReferenceKernels implements Kernels {
         to.set(r, width + c, from.get(r, c) * value * gate * (1 - gate));
       }
     }
+  }
+
+  @Override
+  public void multiply(Tensor x, Tensor y, Tensor z) {
+    expectSameShape("multiply", x, y);
+    expectSameShape("multiply", x, z);
+    for (int r = 0; r < z.rows(); r++) {
+      for (int c = 0; c < z.columns(); c++) {
+        own(z).set(r, c, own(x).get(r, c) * own(y).get(r, c));
+      }
+    }
+  }
+
+  @Override
+  public void addScaledColumns(Tensor gain, Tensor x, Tensor y) {
+    expectSameShape("addScaledColumns", x, y);
+    expectShape("addScaledColumns", gain, 1, x.columns());
+    for (int r = 0; r < y.rows(); r++) {
+      for (int c = 0; c < y.columns(); c++) {
+        own(y).add(r, c, own(gain).get(0, c) * own(x).get(r, c));
+      }
+    }
+  }
+
+  @Override
+  public void sumProducts(Tensor x, Tensor y, Tensor sums) {
+    expectSameShape("sumProducts", x, y);
+    expectShape("sumProducts", sums, 1, x.columns());
+    double[] totals = new double[x.columns()];
+    for (int r = 0; r < x.rows(); r++) {
+      for (int c = 0; c < totals.length; c++) {
+        totals[c] += own(x).get(r, c) * own(y).get(r, c);
+      }
+    }
+    addTo(sums, totals);
   }
 
   @Override
@@ -619,6 +658,65 @@ public final class ReferenceKernels implements Kernels {
   @Override
   public void linearCdeBackward(LinearCdeSolve solve, LinearCdeSolve.Gradients gradients) {
     ReferenceLinearCde.backward(solve, gradients);
+  }
+
+  @Override
+  public void diagonalScanForward(DiagonalScan scan) {
+    ReferenceDiagonalScan.forward(scan);
+  }
+
+  @Override
+  public void diagonalScanBackward(DiagonalScan scan, DiagonalScan.Gradients gradients) {
+    ReferenceDiagonalScan.backward(scan, gradients);
+  }
+
+  @Override
+  public void s4dScanForward(S4dScan scan) {
+    ReferenceS4dScan.forward(scan);
+  }
+
+  @Override
+  public void s4dScanBackward(S4dScan scan, S4dScan.Gradients gradients) {
+    ReferenceS4dScan.backward(scan, gradients);
+  }
+
+  @Override
+  public void discretizeForward(
+      Discretization rule, Tensor logStep, Tensor a, Tensor aBar, Tensor bBar) {
+    ReferenceDiscretization.forward(rule, logStep, a, aBar, bBar);
+  }
+
+  @Override
+  public void discretizeBackward(
+      Discretization rule,
+      Tensor logStep,
+      Tensor a,
+      Tensor dABar,
+      Tensor dBBar,
+      Tensor dLogStep,
+      Tensor dA) {
+    ReferenceDiscretization.backward(rule, logStep, a, dABar, dBBar, dLogStep, dA);
+  }
+
+  @Override
+  public void gatedLinearAttentionForward(GatedLinearAttention scan) {
+    ReferenceGatedLinearAttention.forward(scan);
+  }
+
+  @Override
+  public void gatedLinearAttentionBackward(
+      GatedLinearAttention scan, GatedLinearAttention.Gradients gradients) {
+    ReferenceGatedLinearAttention.backward(scan, gradients);
+  }
+
+  @Override
+  public void deltaRuleForward(DeltaRule rule) {
+    ReferenceDeltaRule.forward(rule);
+  }
+
+  @Override
+  public void deltaRuleBackward(DeltaRule rule, DeltaRule.Gradients gradients) {
+    ReferenceDeltaRule.backward(rule, gradients);
   }
 
   // ---------------------------------------------------------------- losses and optimizer

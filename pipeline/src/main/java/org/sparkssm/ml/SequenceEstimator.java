@@ -129,7 +129,9 @@ public abstract class SequenceEstimator<
             "modelSpec",
             "the whole model as JSON; not set: the Params from layer to "
                 + "standardization describe it");
-    layer = new Param<>(this, "layer", "kind of the layers: mamba or linear-cde");
+    layer =
+        new Param<>(
+            this, "layer", "kind of the layers: " + String.join(", ", ModelSpec.layerKinds()));
     layerOptions =
         new Param<>(this, "layerOptions", "further options of the layer as a JSON object");
     blocks = new IntParam(this, "blocks", "number of blocks", ParamValidators.gtEq(1));

@@ -8,7 +8,15 @@ import java.util.TreeMap;
  */
 final class LayerCatalog {
   private static final Map<String, Factory> FACTORIES =
-      new TreeMap<>(Map.of("linear-cde", LinearCde::new, "mamba", Mamba::new));
+      new TreeMap<>(
+          Map.of(
+              "delta-net", DeltaNet::new,
+              "gateloop", Gla::gateLoop,
+              "gla", Gla::real,
+              "linear-cde", LinearCde::new,
+              "mamba", Mamba::new,
+              "s4d", S4d::new,
+              "s5", S5::new));
 
   private LayerCatalog() {}
 

@@ -306,6 +306,127 @@ class HostEqualsReferenceTest {
         });
     OPERATIONS.put(
         "sumOfSquares", c -> c.results.add(c.kernels.sumOfSquares(c.tensor(c.rows, c.columns))));
+    OPERATIONS.put(
+        "multiply",
+        c -> {
+          Tensor x = c.tensor(c.rows, c.columns);
+          c.kernels.multiply(x, c.tensor(c.rows, c.columns), c.tensor(c.rows, c.columns));
+          c.kernels.multiply(x, c.tensor(c.rows, c.columns), x);
+        });
+    OPERATIONS.put(
+        "addScaledColumns",
+        c ->
+            c.kernels.addScaledColumns(
+                c.tensor(1, c.columns), c.tensor(c.rows, c.columns), c.tensor(c.rows, c.columns)));
+    OPERATIONS.put(
+        "sumProducts",
+        c ->
+            c.kernels.sumProducts(
+                c.tensor(c.rows, c.columns), c.tensor(c.rows, c.columns), c.tensor(1, c.columns)));
+    OPERATIONS.put(
+        "discretizeForward",
+        c -> {
+          for (Discretization rule : Discretization.values()) {
+            int n = c.width();
+            c.kernels.discretizeForward(
+                rule,
+                c.scaled(c.columns, c.perhaps() ? 1 : n, 3),
+                c.transition(n),
+                c.tensor(c.columns, 2 * n),
+                c.tensor(c.columns, 2 * n));
+          }
+        });
+    OPERATIONS.put(
+        "discretizeBackward",
+        c -> {
+          for (Discretization rule : Discretization.values()) {
+            int n = c.width();
+            int steps = c.perhaps() ? 1 : n;
+            c.kernels.discretizeBackward(
+                rule,
+                c.tensor(c.columns, steps),
+                c.transition(n),
+                c.tensor(c.columns, 2 * n),
+                c.tensor(c.columns, 2 * n),
+                c.tensor(c.columns, steps),
+                c.tensor(c.columns, 2 * n));
+          }
+        });
+    OPERATIONS.put("diagonalScanForward", c -> c.kernels.diagonalScanForward(c.diagonalScan()));
+    OPERATIONS.put(
+        "diagonalScanBackward",
+        c -> {
+          DiagonalScan scan = c.diagonalScan();
+          c.kernels.diagonalScanForward(scan);
+          int columns = scan.b().columns();
+          c.kernels.diagonalScanBackward(
+              scan,
+              new DiagonalScan.Gradients(
+                  c.tensor(c.rows, columns),
+                  c.perhaps() ? c.tensor(c.segments.batch(), columns) : null,
+                  c.perhaps() ? c.tensor(scan.a().rows(), columns) : null,
+                  c.tensor(c.rows, columns),
+                  scan.gain() != null && c.perhaps() ? c.tensor(1, columns) : null,
+                  c.perhaps() ? c.tensor(c.segments.batch(), columns) : null));
+        });
+    OPERATIONS.put("s4dScanForward", c -> c.kernels.s4dScanForward(c.s4dScan()));
+    OPERATIONS.put(
+        "s4dScanBackward",
+        c -> {
+          S4dScan scan = c.s4dScan();
+          int states = scan.aBar().columns();
+          c.kernels.s4dScanBackward(
+              scan,
+              new S4dScan.Gradients(
+                  c.tensor(c.rows, c.columns),
+                  c.perhaps() ? c.tensor(c.segments.batch(), c.columns * states) : null,
+                  c.tensor(c.rows, c.columns),
+                  c.tensor(c.columns, states),
+                  c.tensor(c.columns, states),
+                  c.tensor(c.columns, states),
+                  c.perhaps() ? c.tensor(1, c.columns) : null,
+                  c.perhaps() ? c.tensor(c.segments.batch(), c.columns * states) : null));
+        });
+    OPERATIONS.put(
+        "gatedLinearAttentionForward",
+        c -> c.kernels.gatedLinearAttentionForward(c.gatedLinearAttention()));
+    OPERATIONS.put(
+        "gatedLinearAttentionBackward",
+        c -> {
+          GatedLinearAttention scan = c.gatedLinearAttention();
+          int keys = scan.q().columns();
+          int values = scan.v().columns();
+          int states = keys * values / scan.heads() * (scan.phase() == null ? 1 : 2);
+          c.kernels.gatedLinearAttentionBackward(
+              scan,
+              new GatedLinearAttention.Gradients(
+                  c.tensor(c.rows, values),
+                  c.perhaps() ? c.tensor(c.segments.batch(), states) : null,
+                  c.tensor(c.rows, keys),
+                  c.tensor(c.rows, keys),
+                  c.tensor(c.rows, values),
+                  c.tensor(c.rows, keys),
+                  scan.phase() == null ? null : c.tensor(c.rows, keys),
+                  c.perhaps() ? c.tensor(c.segments.batch(), states) : null));
+        });
+    OPERATIONS.put("deltaRuleForward", c -> c.kernels.deltaRuleForward(c.deltaRule()));
+    OPERATIONS.put(
+        "deltaRuleBackward",
+        c -> {
+          DeltaRule rule = c.deltaRule();
+          int states = rule.q().columns() * rule.o().columns() / rule.heads();
+          c.kernels.deltaRuleBackward(
+              rule,
+              new DeltaRule.Gradients(
+                  c.tensor(c.rows, rule.o().columns()),
+                  c.perhaps() ? c.tensor(c.segments.batch(), states) : null,
+                  c.tensor(c.rows, rule.q().columns()),
+                  c.tensor(c.rows, rule.k().columns()),
+                  c.tensor(c.rows, rule.v().columns()),
+                  c.tensor(c.rows, rule.beta().columns()),
+                  rule.logAlpha() == null ? null : c.tensor(c.rows, rule.heads()),
+                  c.perhaps() ? c.tensor(c.segments.batch(), states) : null));
+        });
   }
 
   /** One random choice of shapes and numbers, the same for every kernels it is made for. */
@@ -397,6 +518,89 @@ class HostEqualsReferenceTest {
           perhaps() ? tensor(segments.batch(), columns * n) : null,
           tensor(rows, columns),
           perhaps() ? tensor(segments.batch(), columns * n) : null);
+    }
+
+    /** Complex numbers of negative real part, [columns, 2 n]. */
+    Tensor transition(int n) {
+      Tensor a = tensor(columns, 2 * n);
+      kernels.negativeExpForward(a.columnRange(0, n), a.columnRange(0, n));
+      return a;
+    }
+
+    /** Numbers that decay, all at most 0. */
+    private Tensor decays(int tensorRows, int tensorColumns) {
+      Tensor decays = tensor(tensorRows, tensorColumns);
+      kernels.negativeExpForward(decays, decays);
+      return decays;
+    }
+
+    DiagonalScan diagonalScan() {
+      boolean complex = perhaps();
+      boolean constant = perhaps();
+      int width = complex ? 2 * columns : columns;
+      return new DiagonalScan(
+          segments,
+          complex,
+          constant,
+          scaled(constant ? 1 : rows, width, 0.2),
+          tensor(rows, width),
+          perhaps() ? tensor(1, width) : null,
+          perhaps() ? tensor(segments.batch(), width) : null,
+          tensor(rows, width),
+          perhaps() ? tensor(segments.batch(), width) : null);
+    }
+
+    S4dScan s4dScan() {
+      int width = 2 * pick(new int[] {1, 2, 3, 4, 5, 8});
+      return new S4dScan(
+          segments,
+          tensor(rows, columns),
+          scaled(columns, width, 0.2),
+          tensor(columns, width),
+          tensor(columns, width),
+          perhaps() ? tensor(1, columns) : null,
+          perhaps() ? tensor(segments.batch(), columns * width) : null,
+          tensor(rows, columns),
+          perhaps() ? tensor(segments.batch(), columns * width) : null);
+    }
+
+    GatedLinearAttention gatedLinearAttention() {
+      int heads = 1 + random.nextInt(3);
+      int keys = heads * width();
+      int values = heads * width();
+      boolean phased = perhaps();
+      int states = keys * values / heads * (phased ? 2 : 1);
+      return new GatedLinearAttention(
+          segments,
+          heads,
+          tensor(rows, keys),
+          tensor(rows, keys),
+          tensor(rows, values),
+          decays(rows, keys),
+          phased ? scaled(rows, keys, 3) : null,
+          perhaps() ? tensor(segments.batch(), states) : null,
+          tensor(rows, values),
+          perhaps() ? tensor(segments.batch(), states) : null);
+    }
+
+    DeltaRule deltaRule() {
+      int heads = 1 + random.nextInt(3);
+      int updates = 1 + random.nextInt(3);
+      int key = width();
+      int values = heads * width();
+      int states = key * values;
+      return new DeltaRule(
+          segments,
+          heads,
+          updates,
+          tensor(rows, heads * key),
+          scaled(rows, updates * heads * key, 0.7 / Math.sqrt(key)),
+          tensor(rows, updates * values),
+          scaled(rows, updates * heads, 0.3),
+          perhaps() ? decays(rows, heads) : null,
+          perhaps() ? tensor(segments.batch(), states) : null,
+          tensor(rows, values),
+          perhaps() ? tensor(segments.batch(), states) : null);
     }
 
     LinearCdeSolve cde(CdeSolver solver) {

@@ -233,7 +233,8 @@ class SequenceEstimatorsIT {
         classifier().setNumClasses(2),
         walks.filter("id < 0"));
     assertFault(
-        "option 'kind' of the layer of each block is \"s6\", expected one of linear-cde, mamba",
+        "option 'kind' of the layer of each block is \"s6\", expected one of"
+            + " delta-net, gateloop, gla, linear-cde, mamba, s4d, s5",
         classifier().setLayer("s6"),
         walks);
     assertFault(

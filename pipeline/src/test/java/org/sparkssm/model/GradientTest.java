@@ -16,7 +16,7 @@ import org.sparkssm.testing.SampleBatches;
 
 /** Hand-written backward passes against finite differences of fourth order, in double precision. */
 class GradientTest {
-  private static final double STEP = 2e-4;
+  private static final double STEP = 1e-4;
   private static final double TOLERANCE = 2e-8;
 
   private final Kernels kernels = new ReferenceKernels(Precision.DOUBLE);
@@ -31,6 +31,15 @@ class GradientTest {
         "{'kind': 'linear-cde', 'state': 5, 'controls': 2, 'solver': 'euler'}",
         "{'kind': 'linear-cde', 'state': 4, 'controls': 3, 'control': 'values'}",
         "{'kind': 'linear-cde', 'state': 4, 'controls': 3, 'control': 'values', 'step': 0.2}",
+        "{'kind': 's4d', 'state': 3}",
+        "{'kind': 's4d', 'state': 2, 'initialization': 'inv', 'discretization': 'bilinear'}",
+        "{'kind': 's5', 'state': 3}",
+        "{'kind': 's5', 'state': 2, 'discretization': 'bilinear'}",
+        "{'kind': 'gla', 'heads': 2, 'key': 3, 'gateRank': 2, 'temperature': 4}",
+        "{'kind': 'gateloop', 'heads': 2, 'key': 1, 'value': 3, 'gateRank': 2}",
+        "{'kind': 'delta-net', 'heads': 2, 'key': 3, 'value': 2}",
+        "{'kind': 'delta-net', 'heads': 1, 'key': 3, 'negative': true, 'updates': 2}",
+        "{'kind': 'delta-net', 'heads': 2, 'key': 2, 'gated': true, 'negative': true}",
       })
   void layerGradientsAgreeWithFiniteDifferences(String layer) {
     check(

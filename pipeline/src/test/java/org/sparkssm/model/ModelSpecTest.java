@@ -30,7 +30,8 @@ class ModelSpecTest {
   @Test
   void faultsAreOneSentenceThatSaysWhere() {
     assertFault(
-        "option 'kind' of the layer of block 1 is \"s6\", expected one of linear-cde, mamba",
+        "option 'kind' of the layer of block 1 is \"s6\", expected one of"
+            + " delta-net, gateloop, gla, linear-cde, mamba, s4d, s5",
         SMALL.replace("mamba", "s6"));
     assertFault(
         "the layer of block 1 has an unknown option 'stat', expected convolution, expand, kind,"

@@ -12,7 +12,10 @@ import java.util.List;
 public final class OracleFile {
   private OracleFile() {}
 
-  /** One case: parameters and named arrays, flattened row-major. */
+  /**
+   * One case: parameters and named arrays, flattened row-major. The parts of a complex array A are
+   * named {@code A/re} and {@code A/im}.
+   */
   public static final class Case {
     private final JsonNode node;
 
@@ -59,20 +62,24 @@ public final class OracleFile {
     /** The sizes of an input's axes. */
     public int[] shape(String name) {
       List<Integer> sizes = new ArrayList<>();
-      for (JsonNode at = node.path("inputs").path(name); at.isArray(); at = at.path(0)) {
+      for (JsonNode at = find("inputs", name); at.isArray(); at = at.path(0)) {
         sizes.add(at.size());
       }
       return sizes.stream().mapToInt(Integer::intValue).toArray();
     }
 
     private double[] flat(String group, String name) {
-      JsonNode found = node.path(group).path(name);
+      JsonNode found = find(group, name);
       if (found.isMissingNode()) {
         throw new IllegalArgumentException(this + " has no " + group + "." + name);
       }
       List<Double> values = new ArrayList<>();
       collect(found, values);
       return values.stream().mapToDouble(Double::doubleValue).toArray();
+    }
+
+    private JsonNode find(String group, String name) {
+      return node.path(group).at("/" + name);
     }
 
     private static void collect(JsonNode node, List<Double> values) {

@@ -1,0 +1,77 @@
+package org.sparkssm.model;
+
+import org.sparkssm.kernel.Discretization;
+import org.sparkssm.kernel.Tensor;
+
+/**
+ * The trained transition of a time-invariant diagonal state space: {@code A = -exp(log_A_real) + i
+ * A_imag}, stable whatever the parameters, discretized with step {@code exp(log_dt)}. Initially the
+ * real parts are -1/2 and the step sizes log-uniform in [0.001, 0.1].
+ */
+final class DiagonalTransition {
+  private static final double LEAST_STEP = 1e-3;
+  private static final double GREATEST_STEP = 1e-1;
+
+  private final Discretization rule;
+  private final int rows;
+  private final int states;
+  private final Parameter logStep;
+  private final Parameter logReal;
+  private final Parameter imaginary;
+
+  /** A, Abar and Bbar of one pass, each [rows, 2 states]. */
+  record Step(Tensor a, Tensor aBar, Tensor bBar) {}
+
+  /**
+   * @param stepsPerRow 1: a row has one step size, or {@code states}: every state its own
+   */
+  DiagonalTransition(
+      Discretization rule,
+      int rows,
+      int states,
+      int stepsPerRow,
+      Initializer imaginaryPart,
+      ParameterLayout layout) {
+    this.rule = rule;
+    this.rows = rows;
+    this.states = states;
+    double logLeast = Math.log(LEAST_STEP);
+    double logRange = Math.log(GREATEST_STEP) - logLeast;
+    logStep =
+        layout.addFree(
+            "log_dt",
+            rows,
+            stepsPerRow,
+            Initializer.fill(random -> logLeast + random.nextDouble() * logRange));
+    logReal = layout.addFree("log_A_real", rows, states, Initializer.constant(Math.log(0.5)));
+    imaginary = layout.addFree("A_imag", rows, states, imaginaryPart);
+  }
+
+  /** Reads option {@code discretization}. */
+  static Discretization rule(Options options) {
+    String word = options.word("discretization", "zero-order-hold", "zero-order-hold", "bilinear");
+    return word.equals("bilinear") ? Discretization.BILINEAR : Discretization.ZERO_ORDER_HOLD;
+  }
+
+  Step forward(Pass pass) {
+    Tensor a = pass.kernels().allocate(rows, 2 * states);
+    pass.kernels().negativeExpForward(pass.value(logReal), a.columnRange(0, states));
+    pass.kernels().copy(pass.value(imaginary), a.columnRange(states, 2 * states));
+    Tensor aBar = pass.kernels().allocate(rows, 2 * states);
+    Tensor bBar = pass.kernels().allocate(rows, 2 * states);
+    pass.kernels().discretizeForward(rule, pass.value(logStep), a, aBar, bBar);
+    return new Step(a, aBar, bBar);
+  }
+
+  /** Adds the gradients of the parameters. */
+  void backward(Pass pass, Step step, Tensor dABar, Tensor dBBar) {
+    Tensor dA = pass.kernels().zeros(rows, 2 * states);
+    pass.kernels()
+        .discretizeBackward(
+            rule, pass.value(logStep), step.a(), dABar, dBBar, pass.gradient(logStep), dA);
+    pass.kernels()
+        .negativeExpBackward(
+            step.a().columnRange(0, states), dA.columnRange(0, states), pass.gradient(logReal));
+    pass.kernels().addScaled(1, dA.columnRange(states, 2 * states), pass.gradient(imaginary));
+  }
+}
