@@ -35,31 +35,31 @@ run() { # NAME COMMAND OPTION...: keeps the JSON summary under results/NAME.json
 run info info
 
 area=$output/area
-run area-data generate --task area --count 20000 --length 100 --seed 1 --shards 4 --output "$area/data"
-run area-features features --input "$area/data" --output "$area/features" \
+run area-data generate --task area --count 20000 --length 100 --seed 1 --shards 4 --output "$area/area-paths"
+run area-features features --input "$area/area-paths" --output "$area/features" \
   --kind linear-cde --state 256 --solver rk4 --seed 1
 run area-readout train --input "$area/features" --output "$area/readout" --model linear-readout
 run area-readout-rmse evaluate --model "$area/readout" --input "$area/features" --split validation \
   --output "$area/readout-evaluation"
-run area-mamba train --input "$area/data" --output "$area/mamba" --model mamba --blocks 2 --width 16 --state 8 \
+run area-mamba train --input "$area/area-paths" --output "$area/mamba" --model mamba --blocks 2 --width 16 --state 8 \
   --epochs 4 --batch 128 --learning-rate 0.003 --seed 1
-run area-mamba-rmse evaluate --model "$area/mamba" --input "$area/data" --split validation \
+run area-mamba-rmse evaluate --model "$area/mamba" --input "$area/area-paths" --split validation \
   --output "$area/mamba-evaluation"
 
 jv=$output/vowels
 run vowels-data import --format ts --input "$vowels/JapaneseVowels_TRAIN.ts,$vowels/JapaneseVowels_TEST.ts" \
-  --output "$jv/data" --standardize
-run vowels-features features --input "$jv/data" --output "$jv/features" --kind signature --depth 2 \
+  --output "$jv/japanese-vowels" --standardize
+run vowels-features features --input "$jv/japanese-vowels" --output "$jv/features" --kind signature --depth 2 \
   --transform time,basepoint
 run vowels-logistic train --input "$jv/features" --output "$jv/logistic" --model logistic-regression
 run vowels-logistic-accuracy evaluate --model "$jv/logistic" --input "$jv/features" --split test \
   --output "$jv/logistic-evaluation"
-run vowels-mamba train --input "$jv/data" --output "$jv/mamba" --model mamba --seed 1
-run vowels-mamba-accuracy evaluate --model "$jv/mamba" --input "$jv/data" --split test \
+run vowels-mamba train --input "$jv/japanese-vowels" --output "$jv/mamba" --model mamba --seed 1
+run vowels-mamba-accuracy evaluate --model "$jv/mamba" --input "$jv/japanese-vowels" --split test \
   --output "$jv/mamba-evaluation"
 
 "$root/jobs/bin/spark-ssm" report --output "$output/report.html" --overwrite --input \
-  "$area/data,$area/readout,$area/readout-evaluation,$area/mamba,$area/mamba-evaluation,$jv/data,$jv/logistic,$jv/logistic-evaluation,$jv/mamba,$jv/mamba-evaluation" \
+  "$area/area-paths,$area/readout,$area/readout-evaluation,$area/mamba,$area/mamba-evaluation,$jv/japanese-vowels,$jv/logistic,$jv/logistic-evaluation,$jv/mamba,$jv/mamba-evaluation" \
   >/dev/null
 
 metric() { # NAME METRIC: one number of results/NAME.json

@@ -336,7 +336,17 @@ class FeatureModelJobsIT {
         output,
         "--kind",
         "signature");
-    refused("Unknown option", "features", "--input", area, "--output", output, "--kindd", "x");
+    refused(
+        "Unknown option",
+        "features",
+        "--input",
+        area,
+        "--output",
+        output,
+        "--kind",
+        "signature",
+        "--kindd",
+        "x");
     assertFalse(Files.exists(Path.of(output)));
   }
 

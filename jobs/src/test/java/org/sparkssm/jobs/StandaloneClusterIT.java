@@ -63,7 +63,8 @@ class StandaloneClusterIT {
         local[1].path("weightsSha256").asText(), cluster[1].path("weightsSha256").asText());
     double rmse = cluster[2].path("metrics").path("rmse").asDouble(Double.NaN);
     assertTrue(rmse < 0.02, "validation RMSE " + rmse + ", the labels' deviation is about 0.15");
-    assertEquals(local[2].path("metrics"), cluster[2].path("metrics"));
+    // The metric is a sum over partitions in Spark's order: equal up to rounding.
+    assertEquals(local[2].path("metrics").path("rmse").asDouble(), rmse, 1e-12 * rmse);
   }
 
   /** Summaries of generate, train and evaluate. */
