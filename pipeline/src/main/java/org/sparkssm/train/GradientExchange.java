@@ -26,6 +26,23 @@ public interface GradientExchange extends AutoCloseable {
    */
   LossSums evaluate(float[] parameters);
 
+  /**
+   * One number for all workers that share the training: what the first of them passes. All must ask
+   * at the same point. Where there is one worker, its own number.
+   */
+  default long agreed(long own) {
+    return own;
+  }
+
+  /**
+   * Checks that all workers that share the training hold the same bits. All must ask at the same
+   * point.
+   *
+   * @param parameters [P]
+   * @throws IllegalStateException if they differ
+   */
+  default void requireEqual(float[] parameters, long step) {}
+
   @Override
   void close();
 }

@@ -15,7 +15,9 @@ import org.sparkssm.model.SequenceModel;
  * Synchronous training: every step takes one gradient sum of a global batch from the {@link
  * GradientExchange}, divides it once by the number of labels, limits its norm, and makes one AdamW
  * step. Given the data, the model and the settings, the parameters are the same bits for every
- * exchange.
+ * exchange, and for a training that was interrupted and goes on from a {@link TrainingState}.
+ *
+ * <p>Where several workers share a training, each runs this class on the same sums.
  */
 public final class Trainer {
   private static final double BETA1 = 0.9;
@@ -28,15 +30,21 @@ public final class Trainer {
   private final GradientExchange exchange;
   private final TrainingListener listener;
 
-  private final float[] parameters;
+  private Optimizer optimizer;
+  private float[] parameters;
+  private long step;
   private final List<EpochRecord> history = new ArrayList<>();
   private float[] best;
   private int bestEpoch;
   private LossSums epochSums = LossSums.ZERO;
   private long sequences;
-  private long started;
   private double stepSeconds;
+  private double secondsBefore;
+  private long started;
+  private long firstStep;
   private double lastProgress;
+  private long nextKept;
+  private long lastKept;
 
   /**
    * @param order of as many rows and micro-shards as the exchange has
@@ -52,47 +60,85 @@ public final class Trainer {
     this.order = order;
     this.exchange = exchange;
     this.listener = listener;
-    double[] initial = model.layout().initialValues(model.spec().seed());
-    this.parameters = new float[initial.length];
-    for (int i = 0; i < initial.length; i++) {
-      parameters[i] = (float) initial[i];
-    }
+  }
+
+  /** Trains from the initial parameters; the state is not kept. */
+  public TrainingResult train(Kernels kernels) {
+    return train(kernels, TrainingState.initial(model), StateKeeper.NONE);
   }
 
   /**
-   * Trains from the initial parameters.
+   * Trains from a state on; the last state is kept too.
    *
    * @param kernels for the optimizer
+   * @param start of the same model, settings and data
+   * @param keeper told of states to go on from
    * @throws NonFiniteException naming step and place if a number stops being finite
    * @throws CancellationException if the thread is interrupted
    */
-  public TrainingResult train(Kernels kernels) {
-    started = System.nanoTime();
-    Optimizer optimizer = new Optimizer(kernels);
-    for (int epoch = 1; epoch <= settings.epochs(); epoch++) {
-      epochSums = LossSums.ZERO;
-      for (long batch = 0; batch < order.stepsPerEpoch(); batch++) {
-        step(optimizer, epoch, batch);
-      }
-      endEpoch(epoch);
-      if (settings.maxSeconds() > 0 && seconds() >= settings.maxSeconds()) {
-        break;
-      }
+  public TrainingResult train(Kernels kernels, TrainingState start, StateKeeper keeper) {
+    begin(kernels, start);
+    while (epoch() <= settings.epochs() && !timeIsUp()) {
+      do {
+        step();
+        if (step % order.stepsPerEpoch() == 0) {
+          endEpoch();
+        }
+        keep(keeper);
+      } while (step % order.stepsPerEpoch() != 0);
+    }
+    if (step != lastKept) {
+      hand(keeper);
     }
     return new TrainingResult(
         best == null ? parameters : best,
         List.copyOf(history),
         best == null ? history.size() : bestEpoch,
         seconds(),
-        sequences / stepSeconds);
+        stepSeconds == 0 ? 0 : sequences / stepSeconds);
   }
 
-  private void step(Optimizer optimizer, int epoch, long batch) {
+  private void begin(Kernels kernels, TrainingState start) {
+    parameters = start.parameters().clone();
+    step = start.step();
+    epochSums = start.epochSums();
+    history.addAll(start.history());
+    best = start.best();
+    bestEpoch = start.bestEpoch();
+    sequences = start.sequences();
+    stepSeconds = start.stepSeconds();
+    secondsBefore = start.seconds();
+    started = System.nanoTime();
+    lastProgress = secondsBefore;
+    firstStep = step + 1;
+    lastKept = step;
+    optimizer = new Optimizer(kernels, start);
+  }
+
+  /** The epoch of the next step, from 1. */
+  private int epoch() {
+    return Math.toIntExact(step / order.stepsPerEpoch()) + 1;
+  }
+
+  /** Asked between epochs; all workers get the answer of the first. */
+  private boolean timeIsUp() {
+    return settings.maxSeconds() > 0
+        && step > 0
+        && step % order.stepsPerEpoch() == 0
+        && exchange.agreed(seconds() >= settings.maxSeconds() ? 1 : 0) == 1;
+  }
+
+  private void step() {
     if (Thread.currentThread().isInterrupted()) {
       throw new CancellationException("training was interrupted");
     }
     double before = seconds();
-    long step = (epoch - 1) * order.stepsPerEpoch() + batch + 1;
+    int epoch = epoch();
+    long batch = step % order.stepsPerEpoch();
+    if (batch == 0) {
+      epochSums = LossSums.ZERO;
+    }
+    step++;
     GradientSum sum = exchange.gradient(parameters, new ShardStep(step, epoch, batch));
     if (sum.failure() != null) {
       throw new NonFiniteException(
@@ -101,14 +147,45 @@ public final class Trainer {
     }
     epochSums = epochSums.plus(sum.sums());
     if (sum.sums().weight() > 0) {
-      optimizer.step(sum, step);
+      optimizer.step(sum);
     }
     sequences += Math.min(order.batchSize(), order.rows() - batch * order.batchSize());
     stepSeconds += seconds() - before;
-    progress(epoch, step);
+    progress(epoch);
   }
 
-  private void progress(int epoch, long step) {
+  /** Hands the state over when it is due, and agrees on when it is due next. */
+  private void keep(StateKeeper keeper) {
+    if (step == nextKept) {
+      hand(keeper);
+    }
+    if (step == nextKept || step == firstStep) {
+      nextKept = step + exchange.agreed(keeper.stepsToNext(stepSeconds / step));
+    }
+  }
+
+  private void hand(StateKeeper keeper) {
+    exchange.requireEqual(parameters, step);
+    keeper.keep(step, this::state);
+    lastKept = step;
+  }
+
+  private TrainingState state() {
+    return new TrainingState(
+        parameters.clone(),
+        optimizer.first(),
+        optimizer.second(),
+        step,
+        epochSums,
+        List.copyOf(history),
+        best,
+        bestEpoch,
+        sequences,
+        stepSeconds,
+        seconds());
+  }
+
+  private void progress(int epoch) {
     double now = seconds();
     if (now - lastProgress < 1) {
       return;
@@ -126,16 +203,16 @@ public final class Trainer {
             now / step * (steps - step)));
   }
 
-  private void endEpoch(int epoch) {
+  private void endEpoch() {
+    int epoch = history.size() + 1;
     Map<String, Double> validation =
         Metrics.of(model.spec().head().kind(), exchange.evaluate(parameters));
-    long steps = epoch * order.stepsPerEpoch();
     history.add(
         new EpochRecord(
             epoch,
-            steps,
+            step,
             epochSums.weight() == 0 ? 0 : epochSums.loss() / epochSums.weight(),
-            rate(steps),
+            rate(step),
             validation,
             seconds()));
     if (settings.keepBest()
@@ -148,14 +225,15 @@ public final class Trainer {
     listener.epochEnds(history.get(epoch - 1));
   }
 
-  private double rate(long step) {
+  /** Of the given step, from 1. */
+  private double rate(long number) {
     long total = order.stepsPerEpoch() * settings.epochs();
     long warmup = Math.round(settings.warmupFraction() * total);
-    return settings.schedule().rate(settings.learningRate(), 0, warmup, total, step - 1);
+    return settings.schedule().rate(settings.learningRate(), 0, warmup, total, number - 1);
   }
 
   private double seconds() {
-    return (System.nanoTime() - started) * 1e-9;
+    return secondsBefore + (System.nanoTime() - started) * 1e-9;
   }
 
   /** AdamW's state, and the parameters on the device. */
@@ -166,18 +244,34 @@ public final class Trainer {
     private final Tensor first;
     private final Tensor second;
 
-    Optimizer(Kernels kernels) {
+    Optimizer(Kernels kernels, TrainingState start) {
       this.kernels = kernels;
       weights = kernels.zeros(1, parameters.length);
       gradient = kernels.zeros(1, parameters.length);
       first = kernels.zeros(1, parameters.length);
       second = kernels.zeros(1, parameters.length);
       kernels.write(weights, parameters, 0);
+      kernels.write(first, start.firstMoment(), 0);
+      kernels.write(second, start.secondMoment(), 0);
+    }
+
+    float[] first() {
+      return values(first);
+    }
+
+    float[] second() {
+      return values(second);
+    }
+
+    private float[] values(Tensor tensor) {
+      float[] values = new float[parameters.length];
+      kernels.read(tensor, values, 0);
+      return values;
     }
 
     /** Moves {@link #parameters} by the mean gradient. */
-    void step(GradientSum sum, long step) {
-      scale(sum, step);
+    void step(GradientSum sum) {
+      scale(sum);
       kernels.write(gradient, sum.gradient(), 0);
       for (int from = 0; from < parameters.length; ) {
         int to = groupEnd(from);
@@ -196,7 +290,7 @@ public final class Trainer {
     }
 
     /** Divides by the weight and limits the norm, in one multiplication. */
-    private void scale(GradientSum sum, long step) {
+    private void scale(GradientSum sum) {
       float[] values = sum.gradient();
       double squares = 0;
       for (float value : values) {

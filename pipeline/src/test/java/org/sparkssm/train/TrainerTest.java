@@ -8,7 +8,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.CancellationException;
+import java.util.function.Supplier;
 import org.apache.commons.rng.UniformRandomProvider;
 import org.junit.jupiter.api.Test;
 import org.sparkssm.data.SeededRandom;
@@ -28,6 +31,8 @@ class TrainerTest {
            "blocks": [{"layer": {"kind": "linear-cde", "state": 4, "controls": 1}, "dropout": 0.1}],
            "head": {"kind": "classification", "outputs": 2}}
           """);
+
+  private static final SequenceModel MODEL = new SequenceModel(SPEC, Scaling.identity(1));
 
   private final List<MicroShard> shards = shards(64);
 
@@ -95,6 +100,41 @@ class TrainerTest {
   }
 
   @Test
+  void aTrainingThatGoesOnFromAnyStateEndsWithTheSameBits() {
+    TrainingSettings settings = settings(3, 0.02, true, 0);
+    Map<Long, TrainingState> states = new TreeMap<>();
+    TrainingResult whole = train(settings, TrainingState.initial(MODEL), everyStep(states));
+    assertEquals(3 * 7 - 1, states.size(), "all but the first, after which the keeper is asked");
+
+    for (TrainingState state : states.values()) {
+      TrainingResult rest = train(settings, state, StateKeeper.NONE);
+      assertArrayEquals(whole.parameters(), rest.parameters(), 0);
+      assertEquals(whole.epoch(), rest.epoch());
+      assertEquals(losses(whole), losses(rest));
+    }
+  }
+
+  private static StateKeeper everyStep(Map<Long, TrainingState> states) {
+    return new StateKeeper() {
+      @Override
+      public long stepsToNext(double secondsPerStep) {
+        return 1;
+      }
+
+      @Override
+      public void keep(long step, Supplier<TrainingState> state) {
+        states.put(step, state.get());
+      }
+    };
+  }
+
+  private static List<Object> losses(TrainingResult result) {
+    return result.history().stream()
+        .<Object>map(record -> List.of(record.trainingLoss(), record.validation()))
+        .toList();
+  }
+
+  @Test
   void anInterruptedTrainingEnds() throws InterruptedException {
     List<Throwable> ends = new ArrayList<>();
     Thread thread =
@@ -111,6 +151,14 @@ class TrainerTest {
     thread.join(20_000);
     assertFalse(thread.isAlive());
     assertEquals("training was interrupted", ends.get(0).getMessage());
+  }
+
+  private TrainingResult train(TrainingSettings settings, TrainingState start, StateKeeper keeper) {
+    try (Kernels kernels = Device.REFERENCE.open();
+        LocalExchange exchange = exchange(MODEL, settings, 1)) {
+      return new Trainer(MODEL, settings, order(settings), exchange, TrainingListener.NONE)
+          .train(kernels, start, keeper);
+    }
   }
 
   private TrainingResult train(TrainingSettings settings, int threads, TrainingListener listener) {
