@@ -3,14 +3,15 @@ package org.sparkssm.ml;
 import java.io.Serializable;
 import java.util.Arrays;
 import java.util.Iterator;
-import java.util.List;
-import org.apache.spark.api.java.function.MapPartitionsFunction;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
-import org.apache.spark.sql.RowFactory;
+import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.sql.catalyst.expressions.GenericInternalRow;
+import org.apache.spark.sql.catalyst.expressions.UnsafeArrayData;
 import org.apache.spark.sql.types.StructType;
 import org.sparkssm.data.DataSetManifest;
 import org.sparkssm.data.SequenceSchema;
+import org.sparkssm.spark.PartitionMap;
 
 /**
  * {@code x_c -> factor_c x_c + offset_c} for each channel of a path: what takes the values of one
@@ -60,9 +61,8 @@ public record ChannelScaling(double[] factors, double[] offsets) implements Seri
       return rows;
     }
     StructType schema = rows.schema();
-    List<String> values = List.of(SequenceSchema.VALUES);
     int field = schema.fieldIndex(SequenceSchema.VALUES);
-    MapPartitionsFunction<Row, Row> each =
+    PartitionMap.Function each =
         partition ->
             new Iterator<>() {
               @Override
@@ -71,21 +71,22 @@ public record ChannelScaling(double[] factors, double[] offsets) implements Seri
               }
 
               @Override
-              public Row next() {
-                return scaled(partition.next(), field);
+              public InternalRow next() {
+                return scaled(partition.next(), schema, field);
               }
             };
-    return PrimitiveRows.mapPartitions(
-        rows, values, each, Columns.withoutNullElements(schema, values), values);
+    return PartitionMap.apply(rows, schema, each);
   }
 
-  private Row scaled(Row row, int field) {
-    Object[] columns = new Object[row.size()];
+  private InternalRow scaled(InternalRow row, StructType schema, int field) {
+    Object[] columns = new Object[row.numFields()];
     for (int i = 0; i < columns.length; i++) {
-      columns[i] = row.get(i);
+      columns[i] =
+          i == field
+              ? UnsafeArrayData.fromPrimitiveArray(scaled(row.getArray(i).toFloatArray()))
+              : row.get(i, schema.apply(i).dataType());
     }
-    columns[field] = scaled(row.<float[]>getAs(field));
-    return RowFactory.create(columns);
+    return new GenericInternalRow(columns);
   }
 
   private float[] scaled(float[] path) {

@@ -1,15 +1,12 @@
 package org.sparkssm.ml;
 
 import java.util.Arrays;
-import java.util.List;
 import java.util.Optional;
 import org.apache.spark.ml.linalg.SQLDataTypes;
 import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.DataType;
-import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.Metadata;
 import org.apache.spark.sql.types.NumericType;
-import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 import org.sparkssm.data.InvalidInputException;
 import org.sparkssm.data.SequenceSchema;
@@ -60,17 +57,24 @@ final class Columns {
     }
   }
 
-  /** The schema after the array columns {@code names} were checked to have no null element. */
-  static StructType withoutNullElements(StructType schema, List<String> names) {
-    StructType checked = new StructType();
-    for (StructField field : schema.fields()) {
-      DataType type = field.dataType();
-      if (names.contains(field.name())) {
-        type = DataTypes.createArrayType(((ArrayType) type).elementType(), false);
-      }
-      checked = checked.add(field.name(), type, field.nullable(), field.metadata());
+  /**
+   * The number of channels of a column of sequences: what its metadata says, or else what is set.
+   *
+   * @param set nullable
+   * @throws InvalidInputException if nothing says it, or both do and differ
+   */
+  static int channels(StructType schema, String name, Integer set) {
+    Optional<Integer> known = channelsOf(schema, name);
+    if (known.isEmpty() && set == null) {
+      throw new InvalidInputException(
+          "column " + name + " does not say how many channels it has; set channels");
     }
-    return checked;
+    if (known.isPresent() && set != null && !known.get().equals(set)) {
+      throw new InvalidInputException(
+          "column %s has %d channels by its metadata, but channels is set to %d"
+              .formatted(name, known.get(), set));
+    }
+    return known.orElse(set);
   }
 
   /** The number of channels that a column's metadata names. */
@@ -79,11 +83,6 @@ final class Columns {
     return metadata.contains(SequenceSchema.CHANNELS_METADATA)
         ? Optional.of((int) metadata.getLong(SequenceSchema.CHANNELS_METADATA))
         : Optional.empty();
-  }
-
-  /** The index of the id column, for messages; -1 if there is none. */
-  static int idField(StructType schema) {
-    return Arrays.asList(schema.fieldNames()).indexOf(SequenceSchema.ID);
   }
 
   /** The schema with one more column, which is never null and has no metadata. */

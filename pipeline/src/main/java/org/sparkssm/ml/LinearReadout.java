@@ -11,10 +11,10 @@ import org.apache.spark.ml.param.IntParam;
 import org.apache.spark.ml.param.Param;
 import org.apache.spark.ml.param.ParamMap;
 import org.apache.spark.ml.param.ParamValidators;
-import org.apache.spark.ml.util.DefaultParamsReader;
-import org.apache.spark.ml.util.DefaultParamsWritable;
 import org.apache.spark.ml.util.Identifiable$;
 import org.apache.spark.ml.util.MLReader;
+import org.apache.spark.ml.util.MLWritable;
+import org.apache.spark.ml.util.MLWriter;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -41,8 +41,7 @@ import org.sparkssm.train.LeastSquares;
  * <p>Features are a vector or an array of numbers; labels are a number, a vector or an array (then
  * the prediction is a vector). In double precision throughout.
  */
-public final class LinearReadout extends Estimator<LinearReadoutModel>
-    implements DefaultParamsWritable {
+public final class LinearReadout extends Estimator<LinearReadoutModel> implements MLWritable {
   private static final long serialVersionUID = 1L;
 
   private final String uid;
@@ -214,8 +213,13 @@ public final class LinearReadout extends Estimator<LinearReadoutModel>
     return defaultCopy(extra);
   }
 
+  @Override
+  public MLWriter write() {
+    return new StageWriter(this);
+  }
+
   public static MLReader<LinearReadout> read() {
-    return new DefaultParamsReader<>();
+    return new StageReader<>(LinearReadout.class, LinearReadout::new);
   }
 
   public static LinearReadout load(String path) {

@@ -18,8 +18,6 @@ import org.apache.spark.ml.linalg.Vector;
 import org.apache.spark.ml.linalg.Vectors;
 import org.apache.spark.ml.param.Param;
 import org.apache.spark.ml.param.ParamMap;
-import org.apache.spark.ml.util.DefaultParamsReader$;
-import org.apache.spark.ml.util.DefaultParamsWriter$;
 import org.apache.spark.ml.util.MLReader;
 import org.apache.spark.ml.util.MLWritable;
 import org.apache.spark.ml.util.MLWriter;
@@ -177,7 +175,7 @@ public final class LinearReadoutModel extends Model<LinearReadoutModel> implemen
 
     @Override
     public void saveImpl(String path) {
-      DefaultParamsWriter$.MODULE$.saveMetadata(model, path, sparkSession());
+      StageWriter.saveMetadata(model, path, sparkSession());
       Content content = new Content(model.map, model.summary);
       Path file = new Path(path, CONTENT);
       try (OutputStream out = fileSystem(file, sparkSession()).create(file)) {
@@ -191,9 +189,7 @@ public final class LinearReadoutModel extends Model<LinearReadoutModel> implemen
   private static final class Reader extends MLReader<LinearReadoutModel> {
     @Override
     public LinearReadoutModel load(String path) {
-      var metadata =
-          DefaultParamsReader$.MODULE$.loadMetadata(
-              path, sparkSession(), LinearReadoutModel.class.getName());
+      var metadata = StageReader.metadata(path, LinearReadoutModel.class, sparkSession());
       Path file = new Path(path, CONTENT);
       try (InputStream in = fileSystem(file, sparkSession()).open(file)) {
         Content content = JSON.readValue(in, Content.class);

@@ -1,13 +1,15 @@
 package org.sparkssm.ml;
 
 import java.io.Serializable;
+import java.util.ArrayList;
 import java.util.List;
 import org.apache.spark.ml.attribute.NominalAttribute;
 import org.apache.spark.ml.linalg.SQLDataTypes;
-import org.apache.spark.ml.linalg.Vectors;
+import org.apache.spark.sql.catalyst.expressions.UnsafeArrayData;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.Metadata;
 import org.apache.spark.sql.types.StructType;
+import org.apache.spark.unsafe.types.UTF8String;
 
 /**
  * Which columns a sequence model appends; an empty name is no column.
@@ -56,34 +58,36 @@ record OutputColumns(
             .toMetadata();
   }
 
-  /** Appends the columns of one sequence to its row. */
-  void append(List<Object> row, float[] scores, int from, int count) {
+  /** The columns of one sequence, in Spark's internal form. */
+  Object[] of(float[] scores, int from, int count) {
     if (perStep) {
       double[] predictions = new double[count];
       for (int l = 0; l < count; l++) {
         predictions[l] = prediction(scores, from + l);
       }
-      row.add(predictions);
-      return;
+      return new Object[] {UnsafeArrayData.fromPrimitiveArray(predictions)};
     }
     double[] raw = new double[outputs];
     for (int k = 0; k < outputs; k++) {
       raw[k] = scores[from * outputs + k];
     }
+    List<Object> columns = new ArrayList<>();
     if (!rawPrediction.isEmpty()) {
-      row.add(Vectors.dense(raw));
+      columns.add(DenseVectors.of(raw));
     }
     if (!probability.isEmpty()) {
-      row.add(Vectors.dense(probabilities(raw)));
+      columns.add(DenseVectors.of(probabilities(raw)));
     }
     double predicted = prediction(scores, from);
-    row.add(predicted);
+    columns.add(predicted);
     if (!predictedLabel.isEmpty() && !names.isEmpty()) {
-      row.add(
-          predicted < names.size()
-              ? names.get((int) predicted)
-              : Integer.toString((int) predicted));
+      columns.add(
+          UTF8String.fromString(
+              predicted < names.size()
+                  ? names.get((int) predicted)
+                  : Integer.toString((int) predicted)));
     }
+    return columns.toArray();
   }
 
   private double prediction(float[] scores, int row) {

@@ -1,10 +1,7 @@
 package org.sparkssm.ml;
 
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import org.apache.spark.api.java.function.MapPartitionsFunction;
-import org.apache.spark.ml.Transformer;
 import org.apache.spark.ml.attribute.AttributeGroup;
 import org.apache.spark.ml.linalg.SQLDataTypes;
 import org.apache.spark.ml.param.DoubleParam;
@@ -13,19 +10,16 @@ import org.apache.spark.ml.param.LongParam;
 import org.apache.spark.ml.param.Param;
 import org.apache.spark.ml.param.ParamMap;
 import org.apache.spark.ml.param.ParamValidators;
-import org.apache.spark.ml.util.DefaultParamsReader;
-import org.apache.spark.ml.util.DefaultParamsWritable;
 import org.apache.spark.ml.util.Identifiable$;
 import org.apache.spark.ml.util.MLReader;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
-import org.sparkssm.data.InvalidInputException;
-import org.sparkssm.data.SequenceSchema;
 import org.sparkssm.kernel.CdeSolver;
 import org.sparkssm.kernel.Device;
 import org.sparkssm.model.RandomLinearCdeStates;
+import org.sparkssm.spark.PartitionMap;
 
 /**
  * Turns each sequence into the final state of a random Linear CDE: a fixed, random, non-linear
@@ -37,44 +31,22 @@ import org.sparkssm.model.RandomLinearCdeStates;
  * on its neighbours. The configuration {@code spark.ssm.device} says where the arithmetic runs. The
  * output is a vector for MLlib, or an array of floats of half the size.
  */
-public final class RandomLinearCde extends Transformer implements DefaultParamsWritable {
+public final class RandomLinearCde extends PathFeatures<RandomLinearCde> {
   private static final long serialVersionUID = 1L;
 
   private static final String DEVICE_KEY = "spark.ssm.device";
 
-  private final String uid;
-  private final Param<String> inputCol;
-  private final Param<String> timesCol;
-  private final Param<String> outputCol;
-  private final IntParam channels;
   private final IntParam stateSize;
   private final Param<String> solver;
   private final DoubleParam scaling;
   private final LongParam seed;
-  private final Param<String> outputType;
 
   public RandomLinearCde() {
     this(Identifiable$.MODULE$.randomUID("randomLinearCde"));
   }
 
   public RandomLinearCde(String uid) {
-    this.uid = uid;
-    inputCol =
-        new Param<>(
-            this, "inputCol", "column of paths: array<float>, row-major [length x channels]");
-    timesCol =
-        new Param<>(
-            this,
-            "timesCol",
-            "column of strictly increasing times, array<double>; not set: uniform. Scaled to run"
-                + " from 0 to 1 in each sequence");
-    outputCol = new Param<>(this, "outputCol", "column for the features");
-    channels =
-        new IntParam(
-            this,
-            "channels",
-            "number of channels; not set: what the column's metadata says",
-            ParamValidators.gtEq(1));
+    super(uid);
     stateSize =
         new IntParam(this, "stateSize", "size N of the state", ParamValidators.inRange(1, 16384));
     solver =
@@ -90,40 +62,10 @@ public final class RandomLinearCde extends Transformer implements DefaultParamsW
             "the transitions are drawn from scaling N(0, 1) / sqrt(N)",
             ParamValidators.gt(0));
     seed = new LongParam(this, "seed", "seed of the weights");
-    outputType =
-        new Param<>(
-            this,
-            "outputType",
-            "vector (MLlib) or array (array<float>)",
-            ParamValidators.inArray(List.of("vector", "array")));
-    setDefault(inputCol, SequenceSchema.VALUES);
-    setDefault(outputCol, "features");
     setDefault(stateSize, 256);
     setDefault(solver, "rk4");
     setDefault(scaling, 1.0);
     setDefault(seed, 0L);
-    setDefault(outputType, "vector");
-  }
-
-  @Override
-  public String uid() {
-    return uid;
-  }
-
-  public Param<String> inputCol() {
-    return inputCol;
-  }
-
-  public Param<String> timesCol() {
-    return timesCol;
-  }
-
-  public Param<String> outputCol() {
-    return outputCol;
-  }
-
-  public IntParam channels() {
-    return channels;
   }
 
   public IntParam stateSize() {
@@ -140,30 +82,6 @@ public final class RandomLinearCde extends Transformer implements DefaultParamsW
 
   public LongParam seed() {
     return seed;
-  }
-
-  public Param<String> outputType() {
-    return outputType;
-  }
-
-  public RandomLinearCde setInputCol(String value) {
-    set(inputCol, value);
-    return this;
-  }
-
-  public RandomLinearCde setTimesCol(String value) {
-    set(timesCol, value);
-    return this;
-  }
-
-  public RandomLinearCde setOutputCol(String value) {
-    set(outputCol, value);
-    return this;
-  }
-
-  public RandomLinearCde setChannels(int value) {
-    set(channels, value);
-    return this;
   }
 
   public RandomLinearCde setStateSize(int value) {
@@ -186,22 +104,17 @@ public final class RandomLinearCde extends Transformer implements DefaultParamsW
     return this;
   }
 
-  public RandomLinearCde setOutputType(String value) {
-    set(outputType, value);
-    return this;
-  }
-
   @Override
   public Dataset<Row> transform(Dataset<?> dataset) {
     StructType schema = dataset.schema();
     StructType outputSchema = transformSchema(schema);
-    List<String> arrays = pathColumns();
-    int times = isSet(timesCol) ? schema.fieldIndex(getOrDefault(timesCol)) : -1;
-    MapPartitionsFunction<Row, Row> solve =
+    StateRows states =
         new StateRows(
-            schema.fieldIndex(getOrDefault(inputCol)),
-            times,
-            Columns.idField(schema),
+            SequenceFields.of(
+                schema,
+                getInputCol(),
+                isSet(timesCol()) ? getOrDefault(timesCol()) : null,
+                getOrDefault(idCol())),
             channels(schema),
             (int) getOrDefault(stateSize),
             CdeSolver.valueOf(getOrDefault(solver).toUpperCase(Locale.ROOT)),
@@ -209,52 +122,23 @@ public final class RandomLinearCde extends Transformer implements DefaultParamsW
             (long) getOrDefault(seed),
             isVector(),
             Device.of(dataset.sparkSession().conf().get(DEVICE_KEY, Device.AUTO.word())));
-    List<String> outputArrays = new ArrayList<>(arrays);
-    if (!isVector()) {
-      outputArrays.add(getOrDefault(outputCol));
-    }
-    return PrimitiveRows.mapPartitions(dataset, arrays, solve, outputSchema, outputArrays);
+    return PartitionMap.apply(dataset.toDF(), outputSchema, states);
   }
 
   @Override
   public StructType transformSchema(StructType schema) {
-    Columns.requireArray(schema, getOrDefault(inputCol), DataTypes.FloatType);
-    if (isSet(timesCol)) {
-      Columns.requireArray(schema, getOrDefault(timesCol), DataTypes.DoubleType);
+    elementType(schema);
+    if (isSet(timesCol())) {
+      checkTimes(schema);
     }
     channels(schema);
-    StructType checked = Columns.withoutNullElements(schema, pathColumns());
-    String name = getOrDefault(outputCol);
     if (!isVector()) {
-      return Columns.append(checked, name, DataTypes.createArrayType(DataTypes.FloatType, false));
+      return Columns.append(
+          schema, getOutputCol(), DataTypes.createArrayType(DataTypes.FloatType, false));
     }
-    AttributeGroup attributes = new AttributeGroup(name, (int) getOrDefault(stateSize));
-    return Columns.append(checked, name, SQLDataTypes.VectorType(), attributes.toMetadata());
-  }
-
-  private List<String> pathColumns() {
-    List<String> columns = new ArrayList<>(List.of(getOrDefault(inputCol)));
-    if (isSet(timesCol)) {
-      columns.add(getOrDefault(timesCol));
-    }
-    return columns;
-  }
-
-  private boolean isVector() {
-    return getOrDefault(outputType).equals("vector");
-  }
-
-  private int channels(StructType schema) {
-    if (isSet(channels)) {
-      return (int) getOrDefault(channels);
-    }
-    return Columns.channelsOf(schema, getOrDefault(inputCol))
-        .orElseThrow(
-            () ->
-                new InvalidInputException(
-                    "column "
-                        + getOrDefault(inputCol)
-                        + " does not say how many channels it has; set channels"));
+    AttributeGroup attributes = new AttributeGroup(getOutputCol(), (int) getOrDefault(stateSize));
+    return Columns.append(
+        schema, getOutputCol(), SQLDataTypes.VectorType(), attributes.toMetadata());
   }
 
   @Override
@@ -263,7 +147,7 @@ public final class RandomLinearCde extends Transformer implements DefaultParamsW
   }
 
   public static MLReader<RandomLinearCde> read() {
-    return new DefaultParamsReader<>();
+    return new StageReader<>(RandomLinearCde.class, RandomLinearCde::new);
   }
 
   public static RandomLinearCde load(String path) {

@@ -8,7 +8,6 @@ import org.apache.spark.ml.linalg.SQLDataTypes;
 import org.apache.spark.ml.param.IntParam;
 import org.apache.spark.ml.param.Param;
 import org.apache.spark.ml.param.ParamValidators;
-import org.apache.spark.ml.util.DefaultParamsReader;
 import org.apache.spark.ml.util.Identifiable$;
 import org.apache.spark.ml.util.MLReader;
 import org.apache.spark.sql.Column;
@@ -186,7 +185,7 @@ public final class SequenceClassifier
   }
 
   public static MLReader<SequenceClassifier> read() {
-    return new DefaultParamsReader<>();
+    return new StageReader<>(SequenceClassifier.class, SequenceClassifier::new);
   }
 
   public static SequenceClassifier load(String path) {

@@ -6,7 +6,6 @@ import java.io.InputStream;
 import java.util.function.BiFunction;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
-import org.apache.spark.ml.util.DefaultParamsReader$;
 import org.apache.spark.ml.util.DefaultParamsReader.Metadata;
 import org.apache.spark.ml.util.MLReader;
 import org.sparkssm.data.InvalidInputException;
@@ -47,18 +46,9 @@ final class SequenceModelReader<M extends SequenceModelTransformer<M>> extends M
     } catch (IOException e) {
       throw HadoopFiles.unreadable(weights, e);
     }
-    Metadata metadata = metadata(path);
+    Metadata metadata = StageReader.metadata(path, type, sparkSession());
     M model = constructor.apply(metadata.uid(), trained);
     metadata.getAndSetParams(model, metadata.getAndSetParams$default$2());
     return model;
-  }
-
-  private Metadata metadata(String path) {
-    try {
-      return DefaultParamsReader$.MODULE$.loadMetadata(path, sparkSession(), type.getName());
-    } catch (RuntimeException e) {
-      throw new InvalidInputException(
-          path + "/metadata is missing, damaged, or not that of a " + type.getSimpleName(), e);
-    }
   }
 }

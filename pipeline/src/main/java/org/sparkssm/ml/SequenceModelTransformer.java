@@ -1,8 +1,5 @@
 package org.sparkssm.ml;
 
-import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.List;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.ml.Model;
 import org.apache.spark.ml.param.Param;
@@ -15,6 +12,7 @@ import org.apache.spark.sql.types.StructType;
 import org.sparkssm.data.InvalidInputException;
 import org.sparkssm.model.ModelSpec;
 import org.sparkssm.model.Readout;
+import org.sparkssm.spark.PartitionMap;
 import org.sparkssm.train.TrainedModel;
 
 /**
@@ -73,23 +71,20 @@ public abstract class SequenceModelTransformer<M extends SequenceModelTransforme
   public final Dataset<Row> transform(Dataset<?> dataset) {
     StructType schema = dataset.schema();
     StructType outputSchema = transformSchema(schema);
-    List<String> arrays = arrayColumns();
     ScoreRows score =
         new ScoreRows(
-            schema.fieldIndex(getOrDefault(inputCol)),
-            isSet(timesCol) ? schema.fieldIndex(getOrDefault(timesCol)) : -1,
-            Arrays.asList(schema.fieldNames()).indexOf(getOrDefault(idCol)),
+            SequenceFields.of(
+                schema,
+                getOrDefault(inputCol),
+                isSet(timesCol) ? getOrDefault(timesCol) : null,
+                getOrDefault(idCol)),
             outputs(),
             trained.spec().toJson(),
             trained.scaling(),
             JavaSparkContext.fromSparkContext(dataset.sparkSession().sparkContext())
                 .broadcast(trained.parameters()),
             SequenceColumns.device(this, device, dataset.sparkSession()));
-    List<String> outputArrays = new ArrayList<>(arrays);
-    if (isPerStep()) {
-      outputArrays.add(getOrDefault(predictionCol));
-    }
-    return PrimitiveRows.mapPartitions(dataset, arrays, score, outputSchema, outputArrays);
+    return PartitionMap.apply(dataset.toDF(), outputSchema, score);
   }
 
   @Override
@@ -114,15 +109,7 @@ public abstract class SequenceModelTransformer<M extends SequenceModelTransforme
     if (isSet(timesCol)) {
       Columns.requireArray(schema, getOrDefault(timesCol), DataTypes.DoubleType);
     }
-    return outputs().appendTo(Columns.withoutNullElements(schema, arrayColumns()));
-  }
-
-  private List<String> arrayColumns() {
-    List<String> columns = new ArrayList<>(List.of(getOrDefault(inputCol)));
-    if (isSet(timesCol)) {
-      columns.add(getOrDefault(timesCol));
-    }
-    return columns;
+    return outputs().appendTo(schema);
   }
 
   /** Whether there is one prediction a step. */

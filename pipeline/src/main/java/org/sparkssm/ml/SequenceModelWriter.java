@@ -6,7 +6,6 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
-import org.apache.spark.ml.util.DefaultParamsWriter$;
 import org.apache.spark.ml.util.MLWriter;
 import org.sparkssm.spark.HadoopFiles;
 import org.sparkssm.train.ModelFiles;
@@ -35,7 +34,7 @@ final class SequenceModelWriter extends MLWriter {
     } catch (IOException e) {
       throw new UncheckedIOException("the model could not be written to " + path, e);
     }
-    DefaultParamsWriter$.MODULE$.saveMetadata(model, path, sparkSession());
+    StageWriter.saveMetadata(model, path, sparkSession());
   }
 
   private OutputStream create(Path file) throws IOException {

@@ -1,7 +1,6 @@
 package org.sparkssm.ml;
 
 import java.util.List;
-import org.apache.spark.ml.util.DefaultParamsReader;
 import org.apache.spark.ml.util.Identifiable$;
 import org.apache.spark.ml.util.MLReader;
 import org.apache.spark.sql.Dataset;
@@ -57,7 +56,7 @@ public final class SequenceRegressor
   }
 
   public static MLReader<SequenceRegressor> read() {
-    return new DefaultParamsReader<>();
+    return new StageReader<>(SequenceRegressor.class, SequenceRegressor::new);
   }
 
   public static SequenceRegressor load(String path) {

@@ -20,9 +20,6 @@ import org.sparkssm.spark.PartitionMap;
 final class SignatureBatches implements PartitionMap.Function {
   private static final long serialVersionUID = 1L;
 
-  /** How a dense vector is marked in MLlib's vector type. */
-  private static final byte DENSE = 1;
-
   private final SignatureFeatures features;
   private final int channels;
   private final StructType schema;
@@ -239,8 +236,7 @@ final class SignatureBatches implements PartitionMap.Function {
         values.length,
         (from, to) -> {
           double[] own = java.util.Arrays.copyOfRange(values, from, to);
-          UnsafeArrayData array = UnsafeArrayData.fromPrimitiveArray(own);
-          return isVector ? new GenericInternalRow(new Object[] {DENSE, null, null, array}) : array;
+          return isVector ? DenseVectors.of(own) : UnsafeArrayData.fromPrimitiveArray(own);
         });
   }
 

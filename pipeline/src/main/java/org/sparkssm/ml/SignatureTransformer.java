@@ -2,7 +2,6 @@ package org.sparkssm.ml;
 
 import java.util.Arrays;
 import java.util.List;
-import org.apache.spark.ml.Transformer;
 import org.apache.spark.ml.attribute.Attribute;
 import org.apache.spark.ml.attribute.AttributeGroup;
 import org.apache.spark.ml.attribute.NumericAttribute;
@@ -11,20 +10,16 @@ import org.apache.spark.ml.param.IntParam;
 import org.apache.spark.ml.param.Param;
 import org.apache.spark.ml.param.ParamMap;
 import org.apache.spark.ml.param.ParamValidators;
-import org.apache.spark.ml.util.DefaultParamsReader;
-import org.apache.spark.ml.util.DefaultParamsWritable;
 import org.apache.spark.ml.util.Identifiable$;
 import org.apache.spark.ml.util.MLReader;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
-import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.Metadata;
 import org.apache.spark.sql.types.StructType;
 import org.sparkssm.data.InvalidInputException;
-import org.sparkssm.data.SequenceSchema;
 import org.sparkssm.signature.LogSignatureBasis;
 import org.sparkssm.signature.PathTransform;
 import org.sparkssm.signature.SignatureFeatures;
@@ -54,7 +49,7 @@ import scala.Option;
  * missing sequence, a missing or non-finite number and times that do not increase are errors that
  * name the row.
  */
-public final class SignatureTransformer extends Transformer implements DefaultParamsWritable {
+public final class SignatureTransformer extends PathFeatures<SignatureTransformer> {
   private static final long serialVersionUID = 1L;
 
   static final int BATCH_BYTES = 32 << 20;
@@ -62,42 +57,18 @@ public final class SignatureTransformer extends Transformer implements DefaultPa
   /** With more features than this the metadata has their number, but not their names. */
   private static final int MAX_NAMED_FEATURES = 20_000;
 
-  private final String uid;
-  private final Param<String> inputCol;
-  private final Param<String> outputCol;
-  private final Param<String> timesCol;
-  private final Param<String> idCol;
-  private final IntParam channels;
   private final IntParam depth;
   private final Param<String> kind;
   private final Param<String> basis;
   private final Param<String> transforms;
   private final Param<String> window;
-  private final Param<String> outputType;
 
   public SignatureTransformer() {
     this(Identifiable$.MODULE$.randomUID("signature"));
   }
 
   public SignatureTransformer(String uid) {
-    this.uid = uid;
-    inputCol =
-        new Param<>(
-            this, "inputCol", "column of paths: flat arrays [length x channels], row-major");
-    outputCol = new Param<>(this, "outputCol", "column of features to add");
-    timesCol =
-        new Param<>(
-            this,
-            "timesCol",
-            "column of times, array<double>, strictly increasing, counted from the first; used by"
-                + " the transform time, which takes uniform times from 0 to 1 without it");
-    idCol = new Param<>(this, "idCol", "column that names a row in error messages, if it is there");
-    channels =
-        new IntParam(
-            this,
-            "channels",
-            "number of channels; by default that of the input column's metadata",
-            ParamValidators.gtEq(1));
+    super(uid);
     depth = new IntParam(this, "depth", "truncation level", ParamValidators.gtEq(1));
     kind =
         new Param<>(
@@ -123,46 +94,11 @@ public final class SignatureTransformer extends Transformer implements DefaultPa
             "window",
             "windows over the transformed points: global, sliding:SIZE:STEP,"
                 + " expanding:INITIAL:STEP or dyadic:DEPTH");
-    outputType =
-        new Param<>(
-            this,
-            "outputType",
-            "vector or array",
-            ParamValidators.inArray(new String[] {"vector", "array"}));
-    setDefault(inputCol, SequenceSchema.VALUES);
-    setDefault(outputCol, "features");
-    setDefault(idCol, SequenceSchema.ID);
     setDefault(depth, 3);
     setDefault(kind, "signature");
     setDefault(basis, "lyndon");
     setDefault(transforms, "");
     setDefault(window, "global");
-    setDefault(outputType, "vector");
-  }
-
-  @Override
-  public String uid() {
-    return uid;
-  }
-
-  public Param<String> inputCol() {
-    return inputCol;
-  }
-
-  public Param<String> outputCol() {
-    return outputCol;
-  }
-
-  public Param<String> timesCol() {
-    return timesCol;
-  }
-
-  public Param<String> idCol() {
-    return idCol;
-  }
-
-  public IntParam channels() {
-    return channels;
   }
 
   public IntParam depth() {
@@ -183,35 +119,6 @@ public final class SignatureTransformer extends Transformer implements DefaultPa
 
   public Param<String> window() {
     return window;
-  }
-
-  public Param<String> outputType() {
-    return outputType;
-  }
-
-  public SignatureTransformer setInputCol(String value) {
-    set(inputCol, value);
-    return this;
-  }
-
-  public SignatureTransformer setOutputCol(String value) {
-    set(outputCol, value);
-    return this;
-  }
-
-  public SignatureTransformer setTimesCol(String value) {
-    set(timesCol, value);
-    return this;
-  }
-
-  public SignatureTransformer setIdCol(String value) {
-    set(idCol, value);
-    return this;
-  }
-
-  public SignatureTransformer setChannels(int value) {
-    set(channels, value);
-    return this;
   }
 
   public SignatureTransformer setDepth(int value) {
@@ -251,19 +158,6 @@ public final class SignatureTransformer extends Transformer implements DefaultPa
     return this;
   }
 
-  public SignatureTransformer setOutputType(String value) {
-    set(outputType, value);
-    return this;
-  }
-
-  public String getInputCol() {
-    return $(inputCol);
-  }
-
-  public String getOutputCol() {
-    return $(outputCol);
-  }
-
   public int getDepth() {
     return (Integer) $(depth);
   }
@@ -284,10 +178,6 @@ public final class SignatureTransformer extends Transformer implements DefaultPa
     return $(window);
   }
 
-  public String getOutputType() {
-    return $(outputType);
-  }
-
   @Override
   public Dataset<Row> transform(Dataset<?> dataset) {
     StructType schema = transformSchema(dataset.schema());
@@ -296,9 +186,12 @@ public final class SignatureTransformer extends Transformer implements DefaultPa
 
   @Override
   public StructType transformSchema(StructType schema) {
-    int width = requireChannels(schema);
+    elementType(schema);
+    int width = channels(schema);
     SignatureFeatures features = features();
-    requireTimes(schema);
+    if (usesTimesColumn()) {
+      checkTimes(schema);
+    }
     boolean isVector = isVector();
     int bytesPerEntry = isVector ? Double.BYTES : bytesPerElement(schema);
     Window windows = features.window();
@@ -311,7 +204,7 @@ public final class SignatureTransformer extends Transformer implements DefaultPa
     DataType type = windows.hasFixedCount() ? one : DataTypes.createArrayType(one, false);
     Metadata metadata =
         isVector && windows.hasFixedCount() ? attributes(features, width, count) : Metadata.empty();
-    return Columns.append(schema, $(outputCol), type, metadata);
+    return Columns.append(schema, getOutputCol(), type, metadata);
   }
 
   @Override
@@ -320,7 +213,7 @@ public final class SignatureTransformer extends Transformer implements DefaultPa
   }
 
   public static MLReader<SignatureTransformer> read() {
-    return new DefaultParamsReader<>();
+    return new StageReader<>(SignatureTransformer.class, SignatureTransformer::new);
   }
 
   public static SignatureTransformer load(String path) {
@@ -340,52 +233,14 @@ public final class SignatureTransformer extends Transformer implements DefaultPa
     List<String> names = Arrays.asList(schema.fieldNames());
     return new SignatureBatches(
         features(),
-        requireChannels(schema),
+        channels(schema),
         schema,
-        names.indexOf($(inputCol)),
-        usesTimesColumn() ? names.indexOf($(timesCol)) : -1,
-        names.indexOf($(idCol)),
+        names.indexOf(getInputCol()),
+        usesTimesColumn() ? names.indexOf(getOrDefault(timesCol())) : -1,
+        names.indexOf(getOrDefault(idCol())),
         isVector(),
         maxBytes(),
         BATCH_BYTES);
-  }
-
-  /** The channels of the input column, whose type is checked too. */
-  private int requireChannels(StructType schema) {
-    elementType(schema);
-    Metadata metadata = schema.apply($(inputCol)).metadata();
-    boolean known = metadata.contains(SequenceSchema.CHANNELS_METADATA);
-    if (isSet(channels)) {
-      int set = (Integer) $(channels);
-      if (known && metadata.getLong(SequenceSchema.CHANNELS_METADATA) != set) {
-        throw new InvalidInputException(
-            "column "
-                + $(inputCol)
-                + " has "
-                + metadata.getLong(SequenceSchema.CHANNELS_METADATA)
-                + " channels by its metadata, but channels is set to "
-                + set);
-      }
-      return set;
-    }
-    if (!known) {
-      throw new InvalidInputException(
-          "column "
-              + $(inputCol)
-              + " has no number of channels in its metadata, expected channels to be set");
-    }
-    return Math.toIntExact(metadata.getLong(SequenceSchema.CHANNELS_METADATA));
-  }
-
-  private DataType elementType(StructType schema) {
-    String expected = "array<float> or array<double>";
-    DataType type = Columns.type(schema, $(inputCol), expected);
-    if (type instanceof ArrayType array
-        && (array.elementType().equals(DataTypes.FloatType)
-            || array.elementType().equals(DataTypes.DoubleType))) {
-      return array.elementType();
-    }
-    throw Columns.wrongType($(inputCol), type, expected);
   }
 
   private int bytesPerElement(StructType schema) {
@@ -393,33 +248,19 @@ public final class SignatureTransformer extends Transformer implements DefaultPa
   }
 
   private boolean usesTimesColumn() {
-    return isSet(timesCol) && PathTransform.list($(transforms)).contains(PathTransform.TIME);
-  }
-
-  private void requireTimes(StructType schema) {
-    if (!usesTimesColumn()) {
-      return;
-    }
-    DataType type = Columns.type(schema, $(timesCol), "array<double>");
-    if (!(type instanceof ArrayType array && array.elementType().equals(DataTypes.DoubleType))) {
-      throw Columns.wrongType($(timesCol), type, "array<double>");
-    }
-  }
-
-  private boolean isVector() {
-    return $(outputType).equals("vector");
+    return isSet(timesCol()) && PathTransform.list($(transforms)).contains(PathTransform.TIME);
   }
 
   private Metadata attributes(SignatureFeatures features, int width, int windows) {
     long count = features.windowWidth(width) * windows;
     if (count > MAX_NAMED_FEATURES) {
-      return new AttributeGroup($(outputCol), (int) count).toMetadata();
+      return new AttributeGroup(getOutputCol(), (int) count).toMetadata();
     }
     Attribute[] attributes =
         features.labels(width, windows).stream()
             .map(label -> NumericAttribute.defaultAttr().withName(label))
             .toArray(Attribute[]::new);
-    return new AttributeGroup($(outputCol), attributes).toMetadata();
+    return new AttributeGroup(getOutputCol(), attributes).toMetadata();
   }
 
   private static long maxBytes() {

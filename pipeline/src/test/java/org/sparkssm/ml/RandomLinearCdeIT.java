@@ -95,10 +95,10 @@ class RandomLinearCdeIT {
     List<Row> rows = rows(3);
     RandomLinearCde cde = small();
     assertEquals(
-        "column values is of type array<double>, expected array<float>",
+        "column values is of type array<string>, expected array<float> or array<double>",
         assertThrows(
                 InvalidInputException.class,
-                () -> cde.transform(data(rows).withColumn("values", col("times"))))
+                () -> cde.transform(data(rows).withColumn("values", col("note"))))
             .getMessage());
     assertEquals(
         "column values does not say how many channels it has; set channels",
@@ -107,17 +107,28 @@ class RandomLinearCdeIT {
     refuses(
         cde,
         RowFactory.create(7L, new Float[] {1f, 2f, 3f}, null, null, 0.0),
-        "sequence 7 has 3 values, expected a positive multiple of 2 channels");
-    refuses(cde, RowFactory.create(8L, null, null, null, 0.0), "sequence 8 has no values");
+        "the sequence with id 7 has 3 values, expected a multiple of 2 channels");
+    refuses(
+        cde,
+        RowFactory.create(8L, null, null, null, 0.0),
+        "the sequence with id 8 is null in column values, expected an array");
+    refuses(
+        cde,
+        RowFactory.create(8L, new Float[0], null, null, 0.0),
+        "the sequence with id 8 has no point, expected at least one to start from");
     refuses(
         small().setTimesCol("times"),
         RowFactory.create(9L, new Float[] {1f, 2f, 3f, 4f}, new Double[] {1.0, 1.0}, null, 0.0),
-        "the times of sequence 9 do not increase at step 1: 1.0 after 1.0");
+        "the sequence with id 9 has time 1.0 at step 1 after 1.0, expected strictly increasing times");
     refuses(
         cde,
         RowFactory.create(10L, new Float[] {1f, 2f, Float.NaN, 4f}, null, null, 0.0),
-        "the state of sequence 10 is not finite: its path has values that are not, or moves too"
-            + " far; scale the values down");
+        "the sequence with id 10 has the value NaN at step 1, channel 0, expected a finite number");
+    refuses(
+        cde,
+        RowFactory.create(11L, new Float[] {1f, 2f, 3e38f, 4f}, null, null, 0.0),
+        "the state of the sequence with id 11 is not finite: its path moves too far; scale the"
+            + " values down");
     assertThrows(IllegalArgumentException.class, () -> cde.setSolver("heun"));
     assertThrows(IllegalArgumentException.class, () -> cde.setStateSize(0));
   }

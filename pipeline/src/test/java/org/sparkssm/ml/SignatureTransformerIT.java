@@ -223,7 +223,7 @@ class SignatureTransformerIT {
     Dataset<Row> data = sequences(DataTypes.FloatType, true);
     assertRefused(
         () -> new SignatureTransformer().transform(sequences(DataTypes.FloatType, false)),
-        "column values has no number of channels in its metadata, expected channels to be set");
+        "column values does not say how many channels it has; set channels");
     assertRefused(
         () -> new SignatureTransformer().setChannels(3).transform(data),
         "column values has 2 channels by its metadata, but channels is set to 3");
