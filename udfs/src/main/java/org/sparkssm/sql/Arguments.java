@@ -1,5 +1,6 @@
 package org.sparkssm.sql;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.Supplier;
 import org.apache.spark.sql.catalyst.InternalRow;
@@ -11,12 +12,16 @@ import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.ByteType;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.DatetimeType;
+import org.apache.spark.sql.types.DecimalType;
 import org.apache.spark.sql.types.IntegerType;
 import org.apache.spark.sql.types.LongType;
 import org.apache.spark.sql.types.NullType;
 import org.apache.spark.sql.types.NumericType;
 import org.apache.spark.sql.types.ShortType;
 import org.apache.spark.sql.types.StringType;
+import org.apache.spark.sql.types.StructField;
+import org.apache.spark.sql.types.StructType;
 import org.apache.spark.unsafe.types.UTF8String;
 import org.sparkssm.data.InvalidInputException;
 import org.sparkssm.signature.SignatureSize;
@@ -27,6 +32,9 @@ import scala.Option;
  * error names the function and the argument.
  */
 final class Arguments {
+  /** Decimals of more digits may be different and the same double. */
+  private static final int DOUBLE_DIGITS = 15;
+
   private final String function;
   private final List<Expression> children;
 
@@ -58,7 +66,16 @@ final class Arguments {
     return children.size();
   }
 
-  /** Whether the argument is an array of floats, flat or nested. */
+  /** An argument as it was written. */
+  Expression given(int position) {
+    return children.get(position);
+  }
+
+  DataType type(int position) {
+    return children.get(position).dataType();
+  }
+
+  /** Whether the argument is an array of floats, flat or of points. */
   boolean isFloat(int position) {
     return innermost(children.get(position).dataType()).equals(DataTypes.FloatType);
   }
@@ -68,24 +85,33 @@ final class Arguments {
    * otherwise, without nulls inside.
    */
   Expression numbers(int position, String name) {
+    return numbers(position, name, "an array of numbers");
+  }
+
+  private Expression numbers(int position, String name, String expected) {
+    Expression numbers = nullableNumbers(position, name, expected);
+    ArrayType type = (ArrayType) numbers.dataType();
+    return type.containsNull()
+        ? step(
+            "withoutNulls",
+            DataTypes.createArrayType(type.elementType(), false),
+            numbers,
+            text(function),
+            text(name))
+        : numbers;
+  }
+
+  private Expression nullableNumbers(int position, String name, String expected) {
     Expression given = children.get(position);
     if (given.dataType() instanceof NullType) {
       return cast(given, DataTypes.createArrayType(DataTypes.DoubleType, false));
     }
     if (!(given.dataType() instanceof ArrayType type) || !isNumeric(type.elementType())) {
-      throw wrongType(name, given, "an array of numbers");
+      throw wrongType(name, given, expected);
     }
     DataType element =
         type.elementType().equals(DataTypes.FloatType) ? DataTypes.FloatType : DataTypes.DoubleType;
-    Expression numbers = cast(given, DataTypes.createArrayType(element, type.containsNull()));
-    return type.containsNull()
-        ? step(
-            "withoutNulls",
-            DataTypes.createArrayType(element, false),
-            numbers,
-            text(function),
-            text(name))
-        : numbers;
+    return cast(given, DataTypes.createArrayType(element, type.containsNull()));
   }
 
   /** {@link #numbers} widened to double. */
@@ -99,32 +125,75 @@ final class Arguments {
   }
 
   /**
-   * A path, flat and row-major or an array of points: flat, as {@link #numbers}; its size is a
-   * multiple of channels.
+   * A path, flat and row-major, or an array of points that are arrays or structs: flat, as {@link
+   * #numbers}; its size is a multiple of channels.
    */
   Expression path(int position, String name, int channels) {
+    String expected = "an array of numbers, of arrays of numbers or of structs of numbers";
     Expression given = children.get(position);
-    if (!(given.dataType() instanceof ArrayType type
-        && type.elementType() instanceof ArrayType point)) {
-      return numbers(position, name);
+    if (!(given.dataType() instanceof ArrayType type)
+        || !(type.elementType() instanceof ArrayType || type.elementType() instanceof StructType)) {
+      return numbers(position, name, expected);
     }
+    DataType element = isFloat(position) ? DataTypes.FloatType : DataTypes.DoubleType;
+    String suffix = isFloat(position) ? "Float" : "Double";
+    DataType flat = DataTypes.createArrayType(element, false);
+    if (type.elementType() instanceof StructType point) {
+      DataType ofOneType = structOf(point, element, name, given, expected);
+      if (point.length() != channels) {
+        throw new InvalidInputException(
+            function
+                + ": "
+                + name
+                + " has points of "
+                + point.length()
+                + " fields, expected "
+                + channels
+                + " channels");
+      }
+      Expression points = cast(given, DataTypes.createArrayType(ofOneType, type.containsNull()));
+      return step(
+          "structs" + suffix, flat, points, integer(channels), text(function), text(name));
+    }
+    ArrayType point = (ArrayType) type.elementType();
     if (!isNumeric(point.elementType())) {
-      throw wrongType(name, given, "an array of numbers or of arrays of numbers");
+      throw wrongType(name, given, expected);
     }
-    boolean isFloat = point.elementType().equals(DataTypes.FloatType);
-    DataType element = isFloat ? DataTypes.FloatType : DataTypes.DoubleType;
-    Expression points =
-        cast(
-            given,
-            DataTypes.createArrayType(
-                DataTypes.createArrayType(element, point.containsNull()), type.containsNull()));
+    DataType ofOneType = DataTypes.createArrayType(element, point.containsNull());
+    Expression points = cast(given, DataTypes.createArrayType(ofOneType, type.containsNull()));
+    return step("flatten" + suffix, flat, points, integer(channels), text(function), text(name));
+  }
+
+  /** One point, an array or a struct of numbers: an array of floats or doubles, maybe with nulls. */
+  Expression point(int position, String name) {
+    String expected = "an array or a struct of numbers";
+    Expression given = children.get(position);
+    if (!(given.dataType() instanceof StructType type)) {
+      return nullableNumbers(position, name, expected);
+    }
+    DataType element = innermost(type);
+    Expression point = cast(given, structOf(type, element, name, given, expected));
     return step(
-        isFloat ? "flattenFloat" : "flattenDouble",
-        DataTypes.createArrayType(element, false),
-        points,
-        integer(channels),
-        text(function),
-        text(name));
+        element.equals(DataTypes.FloatType) ? "fieldsFloat" : "fieldsDouble",
+        DataTypes.createArrayType(element, true),
+        point,
+        integer(type.length()));
+  }
+
+  /** A time, of a type that {@link TimeKey} takes. */
+  Expression time(int position, String name) {
+    Expression given = children.get(position);
+    DataType type = given.dataType();
+    if (type instanceof DecimalType decimal) {
+      if (decimal.precision() > DOUBLE_DIGITS) {
+        throw wrongType(name, given, "a time of at most " + DOUBLE_DIGITS + " digits");
+      }
+      return cast(given, DataTypes.DoubleType);
+    }
+    if (!(type instanceof DatetimeType || type instanceof NumericType)) {
+      throw wrongType(name, given, "a date, a timestamp or a number");
+    }
+    return given;
   }
 
   /** A whole number that is known when the query is analyzed, at least {@code least}. */
@@ -214,7 +283,29 @@ final class Arguments {
   }
 
   private static DataType innermost(DataType type) {
-    return type instanceof ArrayType array ? innermost(array.elementType()) : type;
+    if (type instanceof ArrayType array) {
+      return innermost(array.elementType());
+    }
+    if (type instanceof StructType struct) {
+      return Arrays.stream(struct.fields())
+              .allMatch(field -> field.dataType().equals(DataTypes.FloatType))
+          ? DataTypes.FloatType
+          : DataTypes.DoubleType;
+    }
+    return type;
+  }
+
+  /** A struct of numbers with all of them of one type. */
+  private StructType structOf(
+      StructType given, DataType element, String name, Expression argument, String expected) {
+    StructType ofOneType = new StructType();
+    for (StructField field : given.fields()) {
+      if (!(field.dataType() instanceof NumericType)) {
+        throw wrongType(name, argument, expected);
+      }
+      ofOneType = ofOneType.add(field.name(), element, field.nullable());
+    }
+    return ofOneType;
   }
 
   private InvalidInputException wrongType(String name, Expression given, String expected) {

@@ -1,5 +1,6 @@
 package org.sparkssm.sql;
 
+import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.UnsafeArrayData;
 import org.apache.spark.sql.catalyst.util.ArrayData;
 import org.apache.spark.unsafe.types.UTF8String;
@@ -45,6 +46,58 @@ public final class ArrayValues {
     return UnsafeArrayData.fromPrimitiveArray(flat);
   }
 
+  /** The points of a path, structs of floats, one after another. */
+  public static ArrayData structsFloat(
+      ArrayData points, int channels, UTF8String function, UTF8String name) {
+    float[] flat = new float[Math.multiplyExact(points.numElements(), channels)];
+    for (int l = 0; l < points.numElements(); l++) {
+      InternalRow point = struct(points, l, channels, function, name);
+      for (int c = 0; c < channels; c++) {
+        flat[l * channels + c] = point.getFloat(c);
+      }
+    }
+    return UnsafeArrayData.fromPrimitiveArray(flat);
+  }
+
+  /** The points of a path, structs of doubles, one after another. */
+  public static ArrayData structsDouble(
+      ArrayData points, int channels, UTF8String function, UTF8String name) {
+    double[] flat = new double[Math.multiplyExact(points.numElements(), channels)];
+    for (int l = 0; l < points.numElements(); l++) {
+      InternalRow point = struct(points, l, channels, function, name);
+      for (int c = 0; c < channels; c++) {
+        flat[l * channels + c] = point.getDouble(c);
+      }
+    }
+    return UnsafeArrayData.fromPrimitiveArray(flat);
+  }
+
+  /** The fields of a point, a struct of floats. */
+  public static ArrayData fieldsFloat(InternalRow point, int channels) {
+    UnsafeArrayData fields = UnsafeArrayData.createFreshArray(channels, Float.BYTES);
+    for (int c = 0; c < channels; c++) {
+      if (point.isNullAt(c)) {
+        fields.setNullAt(c);
+      } else {
+        fields.setFloat(c, point.getFloat(c));
+      }
+    }
+    return fields;
+  }
+
+  /** The fields of a point, a struct of doubles. */
+  public static ArrayData fieldsDouble(InternalRow point, int channels) {
+    UnsafeArrayData fields = UnsafeArrayData.createFreshArray(channels, Double.BYTES);
+    for (int c = 0; c < channels; c++) {
+      if (point.isNullAt(c)) {
+        fields.setNullAt(c);
+      } else {
+        fields.setDouble(c, point.getDouble(c));
+      }
+    }
+    return fields;
+  }
+
   /** Floats as doubles. */
   public static ArrayData toDouble(ArrayData floats) {
     float[] narrow = floats.toFloatArray();
@@ -57,10 +110,7 @@ public final class ArrayValues {
 
   private static ArrayData point(
       ArrayData points, int l, int channels, UTF8String function, UTF8String name) {
-    if (points.isNullAt(l)) {
-      throw new InvalidInputException(
-          function + ": " + name + " has a null at step " + l + ", expected a point");
-    }
+    requirePoint(points, l, function, name);
     ArrayData point = points.getArray(l);
     if (point.numElements() != channels) {
       throw new InvalidInputException(
@@ -77,17 +127,42 @@ public final class ArrayValues {
     }
     for (int c = 0; c < channels; c++) {
       if (point.isNullAt(c)) {
-        throw new InvalidInputException(
-            function
-                + ": "
-                + name
-                + " has a null at step "
-                + l
-                + ", channel "
-                + (c + 1)
-                + ", expected a number");
+        throw missing(l, c, function, name);
       }
     }
     return point;
+  }
+
+  private static InternalRow struct(
+      ArrayData points, int l, int channels, UTF8String function, UTF8String name) {
+    requirePoint(points, l, function, name);
+    InternalRow point = points.getStruct(l, channels);
+    for (int c = 0; c < channels; c++) {
+      if (point.isNullAt(c)) {
+        throw missing(l, c, function, name);
+      }
+    }
+    return point;
+  }
+
+  private static void requirePoint(
+      ArrayData points, int l, UTF8String function, UTF8String name) {
+    if (points.isNullAt(l)) {
+      throw new InvalidInputException(
+          function + ": " + name + " has a null at step " + l + ", expected a point");
+    }
+  }
+
+  private static InvalidInputException missing(
+      int l, int c, UTF8String function, UTF8String name) {
+    return new InvalidInputException(
+        function
+            + ": "
+            + name
+            + " has a null at step "
+            + l
+            + ", channel "
+            + (c + 1)
+            + ", expected a number");
   }
 }

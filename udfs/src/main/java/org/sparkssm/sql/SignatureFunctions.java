@@ -18,7 +18,7 @@ final class SignatureFunctions {
   private static final DataType DOUBLES = DataTypes.createArrayType(DataTypes.DoubleType, false);
   private static final String VALUES =
       "values - the path: a flat array of numbers, [length x channels] row-major, or an array of"
-          + " points";
+          + " points, each an array or a struct of numbers";
   private static final String CHANNELS = "channels - the number of channels, a constant";
   private static final String DEPTH = "depth - the truncation level, a constant";
 

@@ -11,8 +11,9 @@ import org.sparkssm.data.InvalidInputException;
  * The SQL functions of spark-ssm.
  *
  * <p>They are known to sessions that were built with {@link SparkSsmExtensions}, and to those that
- * were given to {@link #register}. Either way they are functions of the session: a persistent view
- * cannot use them.
+ * were given to {@link #register}; the extension also sorts the points of {@code
+ * path_signature_agg}. Either way they are functions of the session: a persistent view cannot use
+ * them.
  */
 public final class SparkSsmFunctions {
   private SparkSsmFunctions() {}
@@ -40,6 +41,7 @@ public final class SparkSsmFunctions {
   static List<SqlFunction> all() {
     List<SqlFunction> functions = new ArrayList<>(SignatureFunctions.all());
     functions.addAll(PathFunctions.all());
+    functions.addAll(AggregateFunctions.all());
     return functions;
   }
 }

@@ -275,14 +275,16 @@ class SignatureFunctionsIT {
         "path_logsignature has 1 arguments, expected 3 to 4: values, channels, depth, basis");
     assertRefused(
         "path_signature('abc', 1, 2)",
-        "path_signature: values is 'abc' of type string, expected an array of numbers");
+        "path_signature: values is 'abc' of type string, expected an array of numbers, of arrays of"
+            + " numbers or of structs of numbers");
     assertRefused(
         "path_signature(array('a', 'b'), 1, 2)",
-        "path_signature: values is array('a', 'b') of type array<string>, expected an array of numbers");
+        "path_signature: values is array('a', 'b') of type array<string>, expected an"
+            + " array of numbers, of arrays of numbers or of structs of numbers");
     assertRefused(
         "path_signature(array(array('a')), 1, 2)",
         "path_signature: values is array(array('a')) of type array<array<string>>, expected an array"
-            + " of numbers or of arrays of numbers");
+            + " of numbers, of arrays of numbers or of structs of numbers");
     assertRefused(
         "path_signature(array(1D), 0, 2)", "path_signature: channels is 0, expected at least 1");
     assertRefused(
