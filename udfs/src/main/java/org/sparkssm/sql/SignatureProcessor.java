@@ -61,7 +61,7 @@ final class SignatureProcessor extends StatefulProcessor<Row, Row, Row> {
 
   @Override
   public Iterator<Row> handleInputRows(Row key, Iterator<Row> rows, TimerValues timers) {
-    long watermark = timers.getCurrentWatermarkInMs() * MICROS;
+    long watermark = watermark(timers);
     long refused = 0;
     long newest = Long.MIN_VALUE;
     while (rows.hasNext()) {
@@ -88,7 +88,13 @@ final class SignatureProcessor extends StatefulProcessor<Row, Row, Row> {
 
   @Override
   public Iterator<Row> handleExpiredTimer(Row key, TimerValues timers, ExpiredTimerInfo expired) {
-    return fold(timers.getCurrentWatermarkInMs() * MICROS) ? result(key) : nothing();
+    return fold(watermark(timers)) ? result(key) : nothing();
+  }
+
+  /** In microseconds; Spark's is 0 until the first points have been seen. */
+  private static long watermark(TimerValues timers) {
+    long millis = timers.getCurrentWatermarkInMs();
+    return millis == 0 ? Long.MIN_VALUE : Math.multiplyExact(millis, MICROS);
   }
 
   private void keep(long time, byte[] point) {
