@@ -152,8 +152,7 @@ final class Arguments {
                 + " channels");
       }
       Expression points = cast(given, DataTypes.createArrayType(ofOneType, type.containsNull()));
-      return step(
-          "structs" + suffix, flat, points, integer(channels), text(function), text(name));
+      return step("structs" + suffix, flat, points, integer(channels), text(function), text(name));
     }
     ArrayType point = (ArrayType) type.elementType();
     if (!isNumeric(point.elementType())) {
@@ -164,7 +163,9 @@ final class Arguments {
     return step("flatten" + suffix, flat, points, integer(channels), text(function), text(name));
   }
 
-  /** One point, an array or a struct of numbers: an array of floats or doubles, maybe with nulls. */
+  /**
+   * One point, an array or a struct of numbers: an array of floats or doubles, maybe with nulls.
+   */
   Expression point(int position, String name) {
     String expected = "an array or a struct of numbers";
     Expression given = children.get(position);

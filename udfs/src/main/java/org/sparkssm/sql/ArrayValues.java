@@ -145,16 +145,14 @@ public final class ArrayValues {
     return point;
   }
 
-  private static void requirePoint(
-      ArrayData points, int l, UTF8String function, UTF8String name) {
+  private static void requirePoint(ArrayData points, int l, UTF8String function, UTF8String name) {
     if (points.isNullAt(l)) {
       throw new InvalidInputException(
           function + ": " + name + " has a null at step " + l + ", expected a point");
     }
   }
 
-  private static InvalidInputException missing(
-      int l, int c, UTF8String function, UTF8String name) {
+  private static InvalidInputException missing(int l, int c, UTF8String function, UTF8String name) {
     return new InvalidInputException(
         function
             + ": "

@@ -68,8 +68,7 @@ final class PathSignatureAggregate extends TypedImperativeAggregate<PathSegments
     this.mutableAggBufferOffset = mutableAggBufferOffset;
     this.inputAggBufferOffset = inputAggBufferOffset;
     timeKey = new TimeKey(NAME, children.apply(0).dataType());
-    isFloat =
-        ((ArrayType) children.apply(1).dataType()).elementType().equals(DataTypes.FloatType);
+    isFloat = ((ArrayType) children.apply(1).dataType()).elementType().equals(DataTypes.FloatType);
   }
 
   /** The time of the points. */

@@ -55,8 +55,7 @@ final class SignatureProcessor extends StatefulProcessor<Row, Row, Row> {
     folded = getHandle().getValueState("folded", Encoders.LONG(), TTLConfig.NONE());
     late = getHandle().getValueState("late", Encoders.LONG(), TTLConfig.NONE());
     waiting =
-        getHandle()
-            .getMapState("waiting", Encoders.LONG(), Encoders.BINARY(), TTLConfig.NONE());
+        getHandle().getMapState("waiting", Encoders.LONG(), Encoders.BINARY(), TTLConfig.NONE());
   }
 
   @Override

@@ -37,9 +37,9 @@ import org.sparkssm.signature.SignatureSize;
  * }</pre>
  *
  * <p>The result has the columns of the key, {@code signature} (array of doubles), {@code last_time}
- * (of the last point in it), {@code points} (their number) and {@code late} (points refused so far);
- * a key gets a new row whenever these change, so the query runs in output mode update. The state
- * needs {@code spark.sql.streaming.stateStore.providerClass} to be Spark's RocksDB provider.
+ * (of the last point in it), {@code points} (their number) and {@code late} (points refused so
+ * far); a key gets a new row whenever these change, so the query runs in output mode update. The
+ * state needs {@code spark.sql.streaming.stateStore.providerClass} to be Spark's RocksDB provider.
  */
 public final class SignatureStream {
   /** Where Spark notes the delay of a watermark. */

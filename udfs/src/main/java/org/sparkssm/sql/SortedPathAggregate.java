@@ -34,8 +34,7 @@ final class SortedPathAggregate extends Rule<SparkPlan> {
   }
 
   private static boolean hasPathAggregate(ObjectHashAggregateExec aggregate) {
-    for (AggregateExpression call :
-        CollectionConverters.asJava(aggregate.aggregateExpressions())) {
+    for (AggregateExpression call : CollectionConverters.asJava(aggregate.aggregateExpressions())) {
       if (call.aggregateFunction() instanceof PathSignatureAggregate) {
         return true;
       }

@@ -6,7 +6,8 @@ import java.util.Arrays;
  * Signatures up to level 3 from the definition: with x the increment since the first point and dx
  * that of a step, over the steps in order,
  *
- * <pre>S_i += dx_i,  S_ij += (x_i + dx_i / 2) dx_j,  S_ijk += (S_ij + x_i dx_j / 2 + dx_i dx_j / 6) dx_k
+ * <pre>
+ * S_i += dx_i,  S_ij += (x_i + dx_i / 2) dx_j,  S_ijk += (S_ij + x_i dx_j / 2 + dx_i dx_j / 6) dx_k
  * </pre>
  */
 final class IteratedSums {

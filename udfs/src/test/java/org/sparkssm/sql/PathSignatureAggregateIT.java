@@ -90,9 +90,7 @@ class PathSignatureAggregateIT {
         points(EXTENDED, rows, DataTypes.DoubleType)
             .repartition(1 + random.nextInt(9))
             .groupBy("key")
-            .agg(
-                functions.expr("path_signature_agg(time, values, 3)"),
-                functions.expr("count(*)"))
+            .agg(functions.expr("path_signature_agg(time, values, 3)"), functions.expr("count(*)"))
             .orderBy("key")
             .collectAsList();
     assertEquals(paths.size(), found.size());
@@ -198,8 +196,7 @@ class PathSignatureAggregateIT {
   void columnsAreNamedLikeTheirCalls() {
     assertEquals(
         "path_signature_agg(t, x, 2)",
-        EXTENDED
-            .sql("SELECT path_signature_agg(t, x, 2) FROM VALUES (1, array(1)) p(t, x)")
+        EXTENDED.sql("SELECT path_signature_agg(t, x, 2) FROM VALUES (1, array(1)) p(t, x)")
             .columns()[0]);
   }
 

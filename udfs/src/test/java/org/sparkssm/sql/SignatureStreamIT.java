@@ -46,9 +46,7 @@ class SignatureStreamIT {
   void rocksState() {
     SPARK
         .conf()
-        .set(
-            PROVIDER,
-            "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider");
+        .set(PROVIDER, "org.apache.spark.sql.execution.streaming.state.RocksDBStateStoreProvider");
   }
 
   @AfterEach
