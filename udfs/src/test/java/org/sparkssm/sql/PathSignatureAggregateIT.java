@@ -81,7 +81,7 @@ class PathSignatureAggregateIT {
     List<Row> rows = new ArrayList<>();
     List<double[]> paths = new ArrayList<>();
     for (int key = 0; key < 5; key++) {
-      double[] path = random.doubles(2 * (1 + random.nextInt(2000)), -1, 1).toArray();
+      double[] path = random.doubles(2L * (1 + random.nextInt(2000)), -1, 1).toArray();
       paths.add(path);
       rows.addAll(rows("key" + key, path, 2, DataTypes.DoubleType));
     }
