@@ -129,6 +129,7 @@ public final class FeatureStore {
     for (StoredFile shard : manifest.shards()) {
       Shards.check(fileSystem, folder, shard);
     }
+    ParquetMemory.limitReaderBatches(spark, manifest.width(), Double.BYTES);
     StructType schema = (StructType) DataType.fromJson(manifest.schema().toString());
     String[] files =
         manifest.shards().stream()

@@ -34,8 +34,6 @@ import org.apache.spark.sql.SaveMode;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.StructType;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 import org.sparkssm.data.DataSetManifest;
 import org.sparkssm.data.DataSetManifest.Shard;
 import org.sparkssm.data.InvalidInputException;
@@ -50,28 +48,9 @@ import org.sparkssm.data.SequenceSchema;
  * checks and fingerprints them on the way. The manifest is written last and is the commit (see
  * {@link OutputFolder}); it lists the shards, so nothing else in the folder is ever read.
  *
- * <p>One sequence may be a hundred megabytes among others of a kilobyte: row groups are small
- * ({@value #ROW_GROUP_BYTES} bytes) and their size is checked every few rows, and reading lowers
- * {@code spark.sql.parquet.columnarReaderBatchSize} of the session where a batch of the longest
- * sequences would not fit {@value #BATCH_BYTES} bytes.
+ * <p>One sequence may be a hundred megabytes among others of a kilobyte: see {@link ParquetMemory}.
  */
 public final class SequenceStore {
-  private static final Logger LOG = LoggerFactory.getLogger(SequenceStore.class);
-
-  private static final String BATCH_SIZE_KEY = "spark.sql.parquet.columnarReaderBatchSize";
-  private static final int ROW_GROUP_BYTES = 16 << 20;
-  private static final int BATCH_BYTES = 64 << 20;
-
-  /** Settings of the Parquet writer. */
-  private static final Map<String, String> PARQUET =
-      Map.of(
-          "parquet.block.size", Integer.toString(ROW_GROUP_BYTES),
-          "parquet.block.size.row.check.min", "1",
-          "parquet.block.size.row.check.max", "10",
-          "parquet.page.size.row.check.min", "1",
-          "parquet.page.size.row.check.max", "10",
-          "mapreduce.fileoutputcommitter.marksuccessfuljobs", "false");
-
   /** Values of the column {@code split}. */
   static final List<String> SPLITS =
       List.of(SequenceSchema.TRAIN_SPLIT, "validation", SequenceSchema.TEST_SPLIT);
@@ -135,7 +114,7 @@ public final class SequenceStore {
               observed.subList(1, observed.size()).toArray(Column[]::new))
           .write()
           .mode(SaveMode.Append)
-          .options(PARQUET)
+          .options(ParquetMemory.WRITER)
           .parquet(folder.folder().toString());
       Map<String, Object> found = values(observation);
       checkRows(found, description);
@@ -165,7 +144,8 @@ public final class SequenceStore {
   public static SequenceDataSet read(SparkSession spark, String path) {
     DataSetManifest manifest = readManifest(spark, path);
     checkShards(spark, path, manifest);
-    limitReaderBatches(spark, manifest);
+    ParquetMemory.limitReaderBatches(
+        spark, (long) manifest.maxLength() * Math.max(1, manifest.channels().size()), Float.BYTES);
     StructType schema = (StructType) DataType.fromJson(manifest.schema().toString());
     String[] files =
         manifest.shards().stream()
@@ -234,16 +214,6 @@ public final class SequenceStore {
                 + shard.bytes()
                 + " bytes");
       }
-    }
-  }
-
-  /** Keeps a batch of the vectorized reader within {@link #BATCH_BYTES}, whatever it holds. */
-  private static void limitReaderBatches(SparkSession spark, DataSetManifest manifest) {
-    long rowBytes = 4L * manifest.maxLength() * Math.max(1, manifest.channels().size());
-    long rows = Math.max(1, BATCH_BYTES / Math.max(1, rowBytes));
-    if (rows < Long.parseLong(spark.conf().get(BATCH_SIZE_KEY))) {
-      LOG.info("{} set to {}: the longest sequence takes {} bytes", BATCH_SIZE_KEY, rows, rowBytes);
-      spark.conf().set(BATCH_SIZE_KEY, rows);
     }
   }
 

@@ -29,7 +29,7 @@ final class Shards {
     rows.observe(observation, count(lit(1)).as("rows"))
         .write()
         .mode(SaveMode.Append)
-        .option("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false")
+        .options(ParquetMemory.WRITER)
         .parquet(folder.folder().toString());
     try {
       return ((Number) observation.getAsJava().get("rows")).longValue();

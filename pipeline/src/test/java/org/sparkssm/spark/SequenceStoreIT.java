@@ -171,7 +171,7 @@ class SequenceStoreIT {
 
       List<Float> values = read.getList(read.fieldIndex("values"));
       assertEquals(2_000_000f, values.get(1_999_999));
-      assertEquals("8", SPARK.conf().get(BATCH_SIZE));
+      assertEquals("1", SPARK.conf().get(BATCH_SIZE));
     } finally {
       SPARK.conf().set(BATCH_SIZE, before);
     }
