@@ -129,7 +129,8 @@ final class FeaturesCommand extends SparkCommand {
   @Option(
       names = "--shards",
       paramLabel = "K",
-      description = "Number of files, and of tasks; default: two per core, at least 8.")
+      description =
+          "Number of files, and of tasks; default: two per core, at least 8, more for large inputs.")
   private Integer shards;
 
   @Override
@@ -246,10 +247,16 @@ final class FeaturesCommand extends SparkCommand {
         e.getMessage().replaceFirst("^features parameter ", "the option "), e);
   }
 
-  /** Shards of equal cost, whatever the layout of the input. */
+  /**
+   * Shards of equal cost: a small input is spread over enough tasks; a large one has enough and is
+   * not moved.
+   */
   private Dataset<Row> balanced(Dataset<Row> rows) {
     int parallelism = rows.sparkSession().sparkContext().defaultParallelism();
     int count = shards == null ? Math.max(8, 2 * parallelism) : shards;
+    if (shards == null && rows.rdd().getNumPartitions() >= count) {
+      return rows;
+    }
     return rows.repartition(count, col(SequenceSchema.ID)).sortWithinPartitions(SequenceSchema.ID);
   }
 

@@ -1,14 +1,21 @@
 package org.sparkssm.jobs;
 
 import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.count;
 import static org.apache.spark.sql.functions.lit;
+import static org.apache.spark.sql.functions.min_by;
+import static org.apache.spark.sql.functions.not;
 import static org.apache.spark.sql.functions.pmod;
+import static org.apache.spark.sql.functions.struct;
+import static org.apache.spark.sql.functions.when;
 import static org.apache.spark.sql.functions.xxhash64;
 
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.apache.spark.ml.attribute.Attribute;
+import org.apache.spark.ml.attribute.NominalAttribute;
 import org.apache.spark.ml.classification.LogisticRegression;
 import org.apache.spark.ml.classification.LogisticRegressionModel;
 import org.apache.spark.ml.evaluation.MulticlassClassificationEvaluator;
@@ -16,10 +23,12 @@ import org.apache.spark.ml.param.ParamMap;
 import org.apache.spark.ml.tuning.CrossValidator;
 import org.apache.spark.ml.tuning.CrossValidatorModel;
 import org.apache.spark.ml.tuning.ParamGridBuilder;
+import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.storage.StorageLevel;
+import org.sparkssm.data.InvalidInputException;
 
 /**
  * {@code train --model logistic-regression}: MLlib's multinomial logistic regression on
@@ -39,7 +48,7 @@ final class LogisticTraining {
   private LogisticTraining() {}
 
   static Training fit(Dataset<Row> rows, Double regularization, long seed) {
-    long count = rows.count();
+    long count = checkedCount(rows);
     Dataset<Row> folded = folded(rows, seed);
     folded = (count < SMALL ? folded.coalesce(1) : folded).persist(StorageLevel.MEMORY_AND_DISK());
     try {
@@ -66,6 +75,22 @@ final class LogisticTraining {
     } finally {
       folded.unpersist();
     }
+  }
+
+  /** Number of rows, all of whose labels are among the classes that the label column names. */
+  private static long checkedCount(Dataset<Row> rows) {
+    Attribute label = Attribute.fromStructField(rows.schema().apply("label"));
+    int classes = ((NominalAttribute) label).values().get().length;
+    Column wrong = not(col("label").between(0, classes - 1)).or(col("label").isNull());
+    Row found =
+        rows.agg(count(lit(1)), min_by(struct(col("id"), col("label")), when(wrong, col("id"))))
+            .first();
+    if (!found.isNullAt(1)) {
+      throw new InvalidInputException(
+          "the sequence with id %s has label %s, expected a class from 0 to %d"
+              .formatted(found.getStruct(1).get(0), found.getStruct(1).get(1), classes - 1));
+    }
+    return found.getLong(0);
   }
 
   private static Dataset<Row> folded(Dataset<Row> rows, long seed) {

@@ -240,6 +240,7 @@ final class TrainCommand extends SparkCommand {
 
   private FeatureDataSet featureSet(SparkSession spark) {
     if (!FeatureStore.isFeatureSet(spark, input)) {
+      SequenceStore.readManifest(spark, input); // or the sentence that there is no data at all
       throw new InvalidInputException(
           "--model %s is trained on features, and %s has no _features.json; make them with features"
               .formatted(model, input));

@@ -461,6 +461,47 @@ class FeatureModelJobsIT {
         "dev");
   }
 
+  @Test
+  void twoClassesAreLearnedInTheSessionThatWroteTheData() {
+    String table = path("two-classes");
+    SharedSpark.session()
+        .sql(
+            "select id, array(0.0, rand(1), (id % 2) + 0.1 * rand(2)) a, if(id % 2 = 0, 'even',"
+                + " 'odd') kind from range(60)")
+        .write()
+        .parquet(table);
+    String data = path("two-classes-data");
+    done(
+        "import",
+        "--format",
+        "parquet",
+        "--layout",
+        "wide",
+        "--channels",
+        "a",
+        "--label",
+        "kind",
+        "--input",
+        table,
+        "--output",
+        data);
+    String signatures = path("two-classes-features");
+    done("features", "--kind", "signature", "--input", data, "--output", signatures);
+
+    JsonNode trained =
+        done(
+                "train",
+                "--model",
+                "logistic-regression",
+                "--input",
+                signatures,
+                "--output",
+                path("two-classes-model"))
+            .summary();
+
+    assertEquals(1.0, trained.path("trainingAccuracy").asDouble());
+  }
+
   private static JsonNode evaluation(String input, String split) {
     return done("evaluate", "--model", model, "--input", input, "--split", split).summary();
   }

@@ -52,7 +52,7 @@ import scala.Option;
 public final class SignatureTransformer extends PathFeatures<SignatureTransformer> {
   private static final long serialVersionUID = 1L;
 
-  static final int BATCH_BYTES = 32 << 20;
+  static final int BATCH_BYTES = 4 << 20;
 
   /** With more features than this the metadata has their number, but not their names. */
   private static final int MAX_NAMED_FEATURES = 20_000;

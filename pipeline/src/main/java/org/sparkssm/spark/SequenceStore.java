@@ -28,9 +28,7 @@ import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
-import org.apache.spark.sql.Observation;
 import org.apache.spark.sql.Row;
-import org.apache.spark.sql.SaveMode;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.StructType;
@@ -106,17 +104,8 @@ public final class SequenceStore {
     Configuration configuration = configuration(rows.sparkSession());
     try (OutputFolder folder =
         OutputFolder.open(configuration, output, DataSetManifest.FILE_NAME, overwrite)) {
-      Observation observation = new Observation("sequences");
-      List<Column> observed = observedColumns(rows.schema(), description);
-      rows.observe(
-              observation,
-              observed.get(0),
-              observed.subList(1, observed.size()).toArray(Column[]::new))
-          .write()
-          .mode(SaveMode.Append)
-          .options(ParquetMemory.WRITER)
-          .parquet(folder.folder().toString());
-      Map<String, Object> found = values(observation);
+      Map<String, Object> found =
+          ObservedWrite.write(rows, observedColumns(rows.schema(), description), folder);
       checkRows(found, description);
       description.written(
           number(found, "rows"),
@@ -214,15 +203,6 @@ public final class SequenceStore {
                 + shard.bytes()
                 + " bytes");
       }
-    }
-  }
-
-  private static Map<String, Object> values(Observation observation) {
-    try {
-      return observation.getAsJava();
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new IllegalStateException("interrupted while a data set was written", e);
     }
   }
 

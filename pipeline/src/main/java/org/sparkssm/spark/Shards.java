@@ -7,12 +7,11 @@ import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.Dataset;
-import org.apache.spark.sql.Observation;
 import org.apache.spark.sql.Row;
-import org.apache.spark.sql.SaveMode;
 import org.sparkssm.data.InvalidInputException;
 
 /** Parquet files of an {@link OutputFolder}, and files that a manifest lists. */
@@ -25,18 +24,9 @@ final class Shards {
    * @return number of rows
    */
   static long write(Dataset<Row> rows, OutputFolder folder) {
-    Observation observation = new Observation("shards");
-    rows.observe(observation, count(lit(1)).as("rows"))
-        .write()
-        .mode(SaveMode.Append)
-        .options(ParquetMemory.WRITER)
-        .parquet(folder.folder().toString());
-    try {
-      return ((Number) observation.getAsJava().get("rows")).longValue();
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new IllegalStateException("interrupted while rows were written", e);
-    }
+    Map<String, Object> found =
+        ObservedWrite.write(rows, List.of(count(lit(1)).as("rows")), folder);
+    return ((Number) found.get("rows")).longValue();
   }
 
   /** The shards written to a folder so far. */

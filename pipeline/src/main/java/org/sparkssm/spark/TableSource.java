@@ -16,7 +16,15 @@ final class TableSource {
     List<FileStatus> files =
         InputFiles.find(options.inputs(), spark.sparkContext().hadoopConfiguration());
     int shards = InputFiles.shards(options, files.stream().mapToLong(FileStatus::getLen).sum());
-    TableColumns columns = new TableColumns(read(spark, options), options);
+    Dataset<Row> table = read(spark, options);
+    // the types of a CSV file without rows would be called wrong
+    if (options.format() == ImportOptions.Format.CSV && table.isEmpty()) {
+      throw new InvalidInputException(
+          "the input "
+              + String.join(",", options.inputs())
+              + " is empty, expected at least one row below the names of the columns");
+    }
+    TableColumns columns = new TableColumns(table, options);
     return switch (options.layout()) {
       case LONG -> LongTable.source(columns, options, shards);
       case WIDE -> RowTable.wide(columns, options, shards);
