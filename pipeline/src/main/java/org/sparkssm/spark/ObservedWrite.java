@@ -70,6 +70,7 @@ final class ObservedWrite implements QueryExecutionListener {
   }
 
   @Override
+  @SuppressWarnings("GuardedBy") // observedMetrics() takes that lock itself
   public void onSuccess(String function, QueryExecution execution, long nanoseconds) {
     scala.Option<Row> found = execution.observedMetrics().get(name);
     if (found.isDefined()) {
