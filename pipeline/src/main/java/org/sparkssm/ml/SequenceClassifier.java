@@ -5,6 +5,7 @@ import java.util.List;
 import org.apache.spark.ml.attribute.Attribute;
 import org.apache.spark.ml.attribute.NominalAttribute;
 import org.apache.spark.ml.linalg.SQLDataTypes;
+import org.apache.spark.ml.param.DoubleArrayParam;
 import org.apache.spark.ml.param.IntParam;
 import org.apache.spark.ml.param.Param;
 import org.apache.spark.ml.param.ParamValidators;
@@ -38,6 +39,7 @@ public final class SequenceClassifier
   private static final long serialVersionUID = 1L;
 
   private final IntParam numClasses;
+  private final DoubleArrayParam classWeights;
   private final Param<String> rawPredictionCol;
   private final Param<String> probabilityCol;
   private final Param<String> predictedLabelCol;
@@ -54,6 +56,11 @@ public final class SequenceClassifier
             "numClasses",
             "number of classes; not set: from names, else one more than the greatest label",
             ParamValidators.gtEq(2));
+    classWeights =
+        new DoubleArrayParam(
+            this,
+            "classWeights",
+            "what a label of each class counts for in training, by index; not set: 1 each");
     rawPredictionCol = ClassColumns.rawPredictionCol(this);
     probabilityCol = ClassColumns.probabilityCol(this);
     predictedLabelCol = ClassColumns.predictedLabelCol(this);
@@ -116,6 +123,26 @@ public final class SequenceClassifier
   }
 
   @Override
+  double[] classWeights(int classes) {
+    if (!isSet(classWeights)) {
+      return null;
+    }
+    double[] given = (double[]) getOrDefault(classWeights);
+    if (given.length != classes) {
+      throw new InvalidInputException(
+          "classWeights has %d weights, expected one for each of %d classes"
+              .formatted(given.length, classes));
+    }
+    for (double weight : given) {
+      if (!(weight >= 0 && Double.isFinite(weight))) {
+        throw new InvalidInputException(
+            "classWeights has the weight " + weight + ", expected finite numbers of at least 0");
+      }
+    }
+    return given;
+  }
+
+  @Override
   HeadKind head(boolean labelPerStep) {
     return labelPerStep ? HeadKind.TOKEN_CLASSIFICATION : HeadKind.CLASSIFICATION;
   }
@@ -152,6 +179,10 @@ public final class SequenceClassifier
     return numClasses;
   }
 
+  public DoubleArrayParam classWeights() {
+    return classWeights;
+  }
+
   public Param<String> rawPredictionCol() {
     return rawPredictionCol;
   }
@@ -166,6 +197,11 @@ public final class SequenceClassifier
 
   public SequenceClassifier setNumClasses(int value) {
     set(numClasses, value);
+    return this;
+  }
+
+  public SequenceClassifier setClassWeights(double... value) {
+    set(classWeights, value);
     return this;
   }
 

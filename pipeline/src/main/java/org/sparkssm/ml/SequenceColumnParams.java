@@ -33,6 +33,8 @@ public abstract class SequenceColumnParams<
   private final Param<String> inputCol;
   private final Param<String> timesCol;
   private final Param<String> labelCol;
+  private final Param<String> weightCol;
+  private final Param<String> validationIndicatorCol;
   private final Param<String> predictionCol;
   private final IntParam channels;
   private final IntParam vocabulary;
@@ -59,6 +61,14 @@ public abstract class SequenceColumnParams<
     labelCol =
         new Param<>(
             this, "labelCol", "column of labels: one a sequence, or an array with one a step");
+    weightCol =
+        new Param<>(
+            this, "weightCol", "column of row weights, numbers of at least 0; not set: 1 each");
+    validationIndicatorCol =
+        new Param<>(
+            this,
+            "validationIndicatorCol",
+            "boolean column: rows where it is true validate and do not train; not set: validationFraction decides");
     predictionCol = new Param<>(this, "predictionCol", "column for predictions");
     channels =
         new IntParam(
@@ -93,6 +103,12 @@ public abstract class SequenceColumnParams<
     if (isSet(timesCol)) {
       Columns.requireArray(schema, getOrDefault(timesCol), DataTypes.DoubleType);
     }
+    if (isSet(weightCol)) {
+      SequenceColumns.checkNumber(schema, getOrDefault(weightCol), "weights of rows");
+    }
+    if (isSet(validationIndicatorCol)) {
+      SequenceColumns.checkFlag(schema, getOrDefault(validationIndicatorCol));
+    }
     if (!getOrDefault(idCol).isEmpty()) {
       SequenceColumns.checkId(schema, getOrDefault(idCol));
     }
@@ -108,8 +124,10 @@ public abstract class SequenceColumnParams<
    *
    * @param names of classes; empty if they have none
    * @param classes their number; 0 for numbers
+   * @param classWeights nullable: 1 each
    */
-  final SequenceReader reader(Dataset<?> dataset, List<String> names, int classes) {
+  final SequenceReader reader(
+      Dataset<?> dataset, List<String> names, int classes, double[] classWeights) {
     StructType schema = dataset.schema();
     String input = getOrDefault(inputCol);
     boolean tokens = SequenceColumns.isTokens(schema, input);
@@ -123,7 +141,11 @@ public abstract class SequenceColumnParams<
         getOrDefault(labelCol),
         label instanceof ArrayType,
         classes,
-        label.equals(DataTypes.StringType) ? SequenceColumns.numbered(names) : null);
+        label.equals(DataTypes.StringType) ? SequenceColumns.numbered(names) : null,
+        new SequenceReader.RowWeights(
+            isSet(weightCol) ? getOrDefault(weightCol) : null,
+            isSet(validationIndicatorCol) ? getOrDefault(validationIndicatorCol) : null,
+            classWeights));
   }
 
   /** The number of tokens: what is set, or else one more than the greatest in the data. */
@@ -168,6 +190,14 @@ public abstract class SequenceColumnParams<
     return labelCol;
   }
 
+  public final Param<String> weightCol() {
+    return weightCol;
+  }
+
+  public final Param<String> validationIndicatorCol() {
+    return validationIndicatorCol;
+  }
+
   public final Param<String> predictionCol() {
     return predictionCol;
   }
@@ -197,6 +227,16 @@ public abstract class SequenceColumnParams<
 
   public final E setLabelCol(String value) {
     set(labelCol, value);
+    return self();
+  }
+
+  public final E setWeightCol(String value) {
+    set(weightCol, value);
+    return self();
+  }
+
+  public final E setValidationIndicatorCol(String value) {
+    set(validationIndicatorCol, value);
     return self();
   }
 

@@ -9,6 +9,7 @@ import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.NumericType;
 import org.apache.spark.sql.types.StructType;
 import org.sparkssm.kernel.Device;
 
@@ -68,6 +69,20 @@ final class SequenceColumns {
     DataType type = Columns.type(schema, name, "integer ids, each once");
     if (!List.of(DataTypes.LongType, DataTypes.IntegerType, DataTypes.ShortType).contains(type)) {
       throw Columns.wrongType(name, type, "an integer");
+    }
+  }
+
+  static void checkNumber(StructType schema, String name, String expected) {
+    DataType type = Columns.type(schema, name, expected);
+    if (!(type instanceof NumericType)) {
+      throw Columns.wrongType(name, type, "a number");
+    }
+  }
+
+  static void checkFlag(StructType schema, String name) {
+    DataType type = Columns.type(schema, name, "true or false");
+    if (!type.equals(DataTypes.BooleanType)) {
+      throw Columns.wrongType(name, type, "boolean");
     }
   }
 

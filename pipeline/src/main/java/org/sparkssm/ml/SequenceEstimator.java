@@ -41,6 +41,11 @@ public abstract class SequenceEstimator<
   /** Number of classes, 0 for numbers. */
   abstract int classes(Dataset<?> dataset, List<String> names);
 
+  /** What each class counts for in training; null: 1 each. */
+  double[] classWeights(int classes) {
+    return null;
+  }
+
   /** The head for one label a sequence, or one a step. */
   abstract HeadKind head(boolean labelPerStep);
 
@@ -68,7 +73,8 @@ public abstract class SequenceEstimator<
     transformSchema(dataset.schema());
     try {
       List<String> names = classNames(dataset);
-      SequenceReader reader = reader(dataset, names, classes(dataset, names));
+      int classes = classes(dataset, names);
+      SequenceReader reader = reader(dataset, names, classes, classWeights(classes));
       TrainedModel trained = trainer(dataset, reader).train(dataset, reader, names);
       return copyValues(model(trained).setParent(this), ParamMap.empty());
     } catch (Exception e) {
@@ -102,6 +108,7 @@ public abstract class SequenceEstimator<
   @Override
   public StructType transformSchema(StructType schema) {
     checkColumns(schema);
+    checkTraining();
     String label = getOrDefault(labelCol());
     DataType labelType = Columns.type(schema, label, "a label");
     checkLabel(label, labelType);

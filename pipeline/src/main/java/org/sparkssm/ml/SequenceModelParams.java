@@ -89,8 +89,8 @@ public abstract class SequenceModelParams<
         new Param<>(
             this,
             "readout",
-            "rows the head sees where a sequence has one label: last or mean",
-            words(new String[] {"last", "mean"}));
+            "rows the head sees: last or mean where a sequence has one label, every-step where each step has one; not set: mean, or every-step",
+            words(Readout.words()));
     timeChannel =
         new BooleanParam(
             this, "timeChannel", "whether time since the start is an additional input channel");
@@ -107,7 +107,6 @@ public abstract class SequenceModelParams<
     setDefault(activation, "none");
     setDefault(norm, "rms");
     setDefault(dropout, 0.0);
-    setDefault(readout, "mean");
     setDefault(timeChannel, false);
     setDefault(standardization, true);
   }
@@ -149,9 +148,21 @@ public abstract class SequenceModelParams<
             BlockActivation.of(getOrDefault(activation)),
             (double) getOrDefault(dropout)),
         normKind,
-        reader.labelPerStep() ? Readout.EVERY_STEP : Readout.of(getOrDefault(readout)),
+        readout(reader),
         new ModelSpec.Head(head, head == HeadKind.REGRESSION ? 1 : 0),
         seed);
+  }
+
+  private Readout readout(SequenceReader reader) {
+    Readout natural = reader.labelPerStep() ? Readout.EVERY_STEP : Readout.MEAN;
+    Readout asked = isSet(readout) ? Readout.of(getOrDefault(readout)) : natural;
+    if ((asked == Readout.EVERY_STEP) != reader.labelPerStep()) {
+      throw new InvalidInputException(
+          "readout is %s, column %s has one label a %s"
+              .formatted(
+                  asked.word(), reader.labelColumn(), reader.labelPerStep() ? "step" : "sequence"));
+    }
+    return asked;
   }
 
   private ObjectNode options() {

@@ -6,7 +6,11 @@ import org.apache.spark.ml.param.IntParam;
 import org.apache.spark.ml.param.LongParam;
 import org.apache.spark.ml.param.Param;
 import org.apache.spark.ml.param.ParamValidators;
+import org.sparkssm.data.InvalidInputException;
 import org.sparkssm.spark.DataParallelTrainer;
+import org.sparkssm.train.LearningRate;
+import org.sparkssm.train.OptimizerKind;
+import org.sparkssm.train.OptimizerSettings;
 import org.sparkssm.train.Schedule;
 import org.sparkssm.train.TrainingSettings;
 
@@ -23,15 +27,21 @@ public abstract class SequenceTrainingParams<
 
   private final IntParam epochs;
   private final IntParam batchSize;
+  private final IntParam microBatch;
   private final DoubleParam learningRate;
+  private final Param<String> optimizer;
+  private final DoubleParam momentum;
   private final Param<String> schedule;
   private final DoubleParam warmupFraction;
+  private final IntParam stepEpochs;
+  private final DoubleParam stepFactor;
   private final DoubleParam weightDecay;
   private final DoubleParam gradientClip;
   private final IntParam microShards;
   private final LongParam seed;
   private final DoubleParam validationFraction;
   private final BooleanParam keepBest;
+  private final IntParam patience;
   private final DoubleParam maxSeconds;
   private final Param<String> device;
   private final Param<String> mode;
@@ -42,13 +52,32 @@ public abstract class SequenceTrainingParams<
         new IntParam(this, "epochs", "passes over the training split", ParamValidators.gtEq(1));
     batchSize =
         new IntParam(this, "batchSize", "sequences per optimizer step", ParamValidators.gtEq(1));
+    microBatch =
+        new IntParam(
+            this,
+            "microBatch",
+            "sequences of one micro-shard that are in memory at a time, whose gradients are added up; bounds memory, part of the result's bits; 0: all of a batch",
+            ParamValidators.gtEq(0));
     learningRate =
-        new DoubleParam(this, "learningRate", "greatest rate of AdamW", ParamValidators.gt(0));
+        new DoubleParam(
+            this, "learningRate", "greatest rate of the schedule", ParamValidators.gt(0));
+    optimizer =
+        new Param<>(
+            this,
+            "optimizer",
+            "adamw (weight decay apart from the gradient), adam, or sgd (with momentum)",
+            words(OptimizerKind.words()));
+    momentum =
+        new DoubleParam(
+            this,
+            "momentum",
+            "of the optimizer sgd, in [0, 1)",
+            ParamValidators.inRange(0, 1, true, false));
     schedule =
         new Param<>(
             this,
             "schedule",
-            "of the learning rate after the warm-up: constant or cosine",
+            "of the learning rate after the warm-up: constant, cosine or step",
             words(Schedule.words()));
     warmupFraction =
         new DoubleParam(
@@ -56,9 +85,24 @@ public abstract class SequenceTrainingParams<
             "warmupFraction",
             "share of the steps over which the learning rate rises, in [0, 1)",
             ParamValidators.inRange(0, 1, true, false));
+    stepEpochs =
+        new IntParam(
+            this,
+            "stepEpochs",
+            "with the schedule step: epochs between two drops of the learning rate",
+            ParamValidators.gtEq(1));
+    stepFactor =
+        new DoubleParam(
+            this,
+            "stepFactor",
+            "with the schedule step: what the learning rate is multiplied by in a drop, in (0, 1]",
+            ParamValidators.inRange(0, 1, false, true));
     weightDecay =
         new DoubleParam(
-            this, "weightDecay", "of AdamW, on weight matrices", ParamValidators.gtEq(0));
+            this,
+            "weightDecay",
+            "on weight matrices; not on biases, gains, embeddings and transitions",
+            ParamValidators.gtEq(0));
     gradientClip =
         new DoubleParam(
             this,
@@ -87,6 +131,12 @@ public abstract class SequenceTrainingParams<
             "keepBest",
             "whether the epoch with the best validation metric is kept instead of "
                 + "the last one");
+    patience =
+        new IntParam(
+            this,
+            "patience",
+            "training ends after so many epochs without a better validation metric, and keeps the best epoch; 0: never",
+            ParamValidators.gtEq(0));
     maxSeconds =
         new DoubleParam(
             this,
@@ -119,20 +169,50 @@ public abstract class SequenceTrainingParams<
     setDefault(keepBest, false);
     setDefault(maxSeconds, 0.0);
     setDefault(mode, "auto");
+    setDefault(microBatch, 0);
+    setDefault(optimizer, "adamw");
+    setDefault(momentum, 0.9);
+    setDefault(stepEpochs, 10);
+    setDefault(stepFactor, 0.1);
+    setDefault(patience, 0);
+  }
+
+  /** Refuses Params that do not go together. */
+  final void checkTraining() {
+    boolean asksForBest = (boolean) getOrDefault(keepBest) || (int) getOrDefault(patience) > 0;
+    boolean hasColumn = isSet(validationIndicatorCol());
+    boolean hasFraction = (double) getOrDefault(validationFraction) > 0;
+    if (asksForBest && !hasColumn && !hasFraction) {
+      throw new InvalidInputException(
+          "keepBest and patience need validation rows; set validationFraction or"
+              + " validationIndicatorCol");
+    }
+    if (hasColumn && hasFraction) {
+      throw new InvalidInputException(
+          "validationFraction and validationIndicatorCol are set, expected one of them");
+    }
   }
 
   final TrainingSettings settings() {
     return new TrainingSettings(
         (int) getOrDefault(epochs),
         (int) getOrDefault(batchSize),
-        (double) getOrDefault(learningRate),
-        Schedule.of(getOrDefault(schedule)),
-        (double) getOrDefault(warmupFraction),
-        (double) getOrDefault(weightDecay),
-        (double) getOrDefault(gradientClip),
+        (int) getOrDefault(microBatch),
+        new LearningRate(
+            (double) getOrDefault(learningRate),
+            Schedule.of(getOrDefault(schedule)),
+            (double) getOrDefault(warmupFraction),
+            (int) getOrDefault(stepEpochs),
+            (double) getOrDefault(stepFactor)),
+        new OptimizerSettings(
+            OptimizerKind.of(getOrDefault(optimizer)),
+            (double) getOrDefault(momentum),
+            (double) getOrDefault(weightDecay),
+            (double) getOrDefault(gradientClip)),
         (int) getOrDefault(microShards),
         (long) getOrDefault(seed),
         (boolean) getOrDefault(keepBest),
+        (int) getOrDefault(patience),
         (double) getOrDefault(maxSeconds));
   }
 
@@ -144,8 +224,20 @@ public abstract class SequenceTrainingParams<
     return batchSize;
   }
 
+  public final IntParam microBatch() {
+    return microBatch;
+  }
+
   public final DoubleParam learningRate() {
     return learningRate;
+  }
+
+  public final Param<String> optimizer() {
+    return optimizer;
+  }
+
+  public final DoubleParam momentum() {
+    return momentum;
   }
 
   public final Param<String> schedule() {
@@ -154,6 +246,14 @@ public abstract class SequenceTrainingParams<
 
   public final DoubleParam warmupFraction() {
     return warmupFraction;
+  }
+
+  public final IntParam stepEpochs() {
+    return stepEpochs;
+  }
+
+  public final DoubleParam stepFactor() {
+    return stepFactor;
   }
 
   public final DoubleParam weightDecay() {
@@ -180,6 +280,10 @@ public abstract class SequenceTrainingParams<
     return keepBest;
   }
 
+  public final IntParam patience() {
+    return patience;
+  }
+
   public final DoubleParam maxSeconds() {
     return maxSeconds;
   }
@@ -202,8 +306,23 @@ public abstract class SequenceTrainingParams<
     return self();
   }
 
+  public final E setMicroBatch(int value) {
+    set(microBatch, value);
+    return self();
+  }
+
   public final E setLearningRate(double value) {
     set(learningRate, value);
+    return self();
+  }
+
+  public final E setOptimizer(String value) {
+    set(optimizer, value);
+    return self();
+  }
+
+  public final E setMomentum(double value) {
+    set(momentum, value);
     return self();
   }
 
@@ -214,6 +333,16 @@ public abstract class SequenceTrainingParams<
 
   public final E setWarmupFraction(double value) {
     set(warmupFraction, value);
+    return self();
+  }
+
+  public final E setStepEpochs(int value) {
+    set(stepEpochs, value);
+    return self();
+  }
+
+  public final E setStepFactor(double value) {
+    set(stepFactor, value);
     return self();
   }
 
@@ -244,6 +373,11 @@ public abstract class SequenceTrainingParams<
 
   public final E setKeepBest(boolean value) {
     set(keepBest, value);
+    return self();
+  }
+
+  public final E setPatience(int value) {
+    set(patience, value);
     return self();
   }
 

@@ -18,6 +18,7 @@ import org.sparkssm.kernel.Segments;
  * @param tokens nullable, [T]
  * @param labels nullable: [B] one label a sequence (a class index or a number), or [T] one a step
  *     where {@code labelPerStep}
+ * @param weights nullable: 1 each; as many as labels
  * @param labelPerStep whether labels belong to steps
  */
 @SuppressWarnings(
@@ -30,6 +31,7 @@ public record SequenceBatch(
     double[] times,
     int[] tokens,
     double[] labels,
+    float[] weights,
     boolean labelPerStep) {
 
   /** Checks that the parts fit together. */
@@ -50,6 +52,22 @@ public record SequenceBatch(
       int expected = labelPerStep ? segments.rows() : segments.batch();
       expect(labels.length == expected, "labels", labels.length, expected);
     }
+    if (weights != null) {
+      expect(weights.length == labels.length, "weights", weights.length, labels.length);
+    }
+  }
+
+  /** A batch whose labels, if any, weigh 1 each. */
+  public SequenceBatch(
+      long[] ids,
+      Segments segments,
+      int channels,
+      float[] values,
+      double[] times,
+      int[] tokens,
+      double[] labels,
+      boolean labelPerStep) {
+    this(ids, segments, channels, values, times, tokens, labels, null, labelPerStep);
   }
 
   private static void expect(boolean holds, String what, long found, long expected) {
@@ -74,6 +92,7 @@ public record SequenceBatch(
         && Arrays.equals(times, batch.times)
         && Arrays.equals(tokens, batch.tokens)
         && Arrays.equals(labels, batch.labels)
+        && Arrays.equals(weights, batch.weights)
         && labelPerStep == batch.labelPerStep;
   }
 

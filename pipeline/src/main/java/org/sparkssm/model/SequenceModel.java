@@ -382,25 +382,29 @@ public final class SequenceModel {
     for (int r = 0; r < rows; r++) {
       if (!Double.isNaN(batch.labels()[r])) {
         scaled[r] = (batch.labels()[r] - scaling.labelMean()) / scaling.labelDeviation();
-        weights[r] = 1;
-        weight++;
+        weights[r] = batch.weights() == null ? 1 : batch.weights()[r];
+        weight += weights[r];
       }
     }
     Tensor target = kernels.allocate(rows, 1);
     kernels.write(target, scaled);
     double loss = kernels.squaredError(output, target, weights, dOutput);
     if (dOutput != null) {
-      return new LossSums(weight, loss, 0, 0, 0);
+      return LossSums.ofLoss(weight, loss);
     }
     double squared = 0;
     double absolute = 0;
+    double sum = 0;
+    double squares = 0;
     double[] found = kernels.toDoubles(output);
     for (int r = 0; r < rows; r++) {
-      double error = weights[r] * (found[r] - scaled[r]) * scaling.labelDeviation();
-      squared += error * error;
-      absolute += Math.abs(error);
+      double error = (found[r] - scaled[r]) * scaling.labelDeviation();
+      squared += weights[r] * error * error;
+      absolute += weights[r] * Math.abs(error);
+      sum += weights[r] * scaled[r];
+      squares += weights[r] * scaled[r] * scaled[r];
     }
-    return new LossSums(weight, loss, squared, absolute, 0);
+    return new LossSums(weight, loss, squared, absolute, 0, sum, squares);
   }
 
   private LossSums crossEntropy(
@@ -413,20 +417,20 @@ public final class SequenceModel {
       double label = batch.labels()[r];
       if (!Double.isNaN(label)) {
         targets[r] = requireClass(label);
-        weights[r] = 1;
-        weight++;
+        weights[r] = batch.weights() == null ? 1 : batch.weights()[r];
+        weight += weights[r];
       }
     }
     double loss = kernels.softmaxCrossEntropy(output, targets, weights, dOutput);
     if (dOutput != null) {
-      return new LossSums(weight, loss, 0, 0, 0);
+      return LossSums.ofLoss(weight, loss);
     }
     double correct = 0;
     double[] logits = kernels.toDoubles(output);
     for (int r = 0; r < rows; r++) {
       correct += weights[r] * (greatest(logits, r, output.columns()) == targets[r] ? 1 : 0);
     }
-    return new LossSums(weight, loss, 0, 0, correct);
+    return new LossSums(weight, loss, 0, 0, correct, 0, 0);
   }
 
   private int requireClass(double label) {

@@ -107,8 +107,7 @@ public record DataParallelTrainer(
     JavaRDD<MicroShard> shards = micro.shards().persist(StorageLevel.MEMORY_AND_DISK());
     try {
       SequenceModel model = new SequenceModel(spec, scaling(micro, reader.channels()));
-      EpochOrder order =
-          new EpochOrder(micro.trainingRows(), count, settings.batchSize(), settings.seed());
+      EpochOrder order = EpochOrder.of(micro.trainingRows(), settings);
       try (Kernels kernels = device.open();
           GradientExchange exchange =
               local

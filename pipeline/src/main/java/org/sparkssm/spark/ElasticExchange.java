@@ -67,20 +67,13 @@ final class ElasticExchange implements GradientExchange {
       first = node.first();
       size = node.size();
       gradient = sum.gradient();
-      sums =
-          new double[] {
-            sum.sums().weight(),
-            sum.sums().loss(),
-            sum.sums().squaredError(),
-            sum.sums().absoluteError(),
-            sum.sums().correct()
-          };
+      sums = sum.sums().toArray();
       failure = sum.failure();
     }
 
     FixedTree.Node<GradientSum> node() {
-      LossSums lossSums = new LossSums(sums[0], sums[1], sums[2], sums[3], sums[4]);
-      return new FixedTree.Node<>(first, size, new GradientSum(gradient, lossSums, failure));
+      return new FixedTree.Node<>(
+          first, size, new GradientSum(gradient, LossSums.of(sums), failure));
     }
   }
 

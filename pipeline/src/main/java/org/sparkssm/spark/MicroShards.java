@@ -5,6 +5,8 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.function.BinaryOperator;
 import org.apache.spark.Partitioner;
+import org.apache.spark.SparkConf;
+import org.apache.spark.SparkEnv;
 import org.apache.spark.api.java.JavaPairRDD;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.function.Function;
@@ -13,7 +15,6 @@ import org.sparkssm.data.Split;
 import org.sparkssm.train.FixedTree;
 import org.sparkssm.train.LabelledSequence;
 import org.sparkssm.train.MicroShard;
-import org.sparkssm.train.PackedSequences;
 import scala.Tuple2;
 
 /**
@@ -28,6 +29,12 @@ import scala.Tuple2;
  */
 public record MicroShards(
     JavaRDD<MicroShard> shards, int count, long trainingRows, long validationRows) {
+  /**
+   * Bytes of sequences that a training keeps in the memory of one process, default an eighth of the
+   * heap; what is beyond lies in files under Spark's local directory until the training ends.
+   */
+  public static final String MEMORY = "spark.ssm.trainingMemory";
+
   /** A key is micro-shard, then training (0) or validation (1), then place in the micro-shard. */
   private static final int PLACE_BITS = 44;
 
@@ -80,6 +87,10 @@ public record MicroShards(
     return new MicroShards(shards, count, totals[0], totals[1]);
   }
 
+  private static long memoryBytes(SparkConf conf) {
+    return conf.getSizeAsBytes(MEMORY, Runtime.getRuntime().maxMemory() / 8 + "b");
+  }
+
   private static long[] countRows(
       Iterator<Tuple2<Long, LabelledSequence>> rows,
       boolean idsRepeat,
@@ -88,15 +99,23 @@ public record MicroShards(
     long[] counts = new long[2];
     Long previous = null;
     while (rows.hasNext()) {
-      Long id = rows.next()._1;
+      LabelledSequence row = rows.next()._2;
+      Long id = row.id();
       if (!idsRepeat && id.equals(previous)) {
         throw new InvalidInputException(
             "the id " + id + " occurs more than once, expected each id once");
       }
       previous = id;
-      counts[Split.isValidation(id, validationFraction, seed) ? 1 : 0]++;
+      counts[kind(row, validationFraction, seed)]++;
     }
     return counts;
+  }
+
+  /** 0: training; 1: validation. */
+  private static int kind(LabelledSequence row, double validationFraction, long seed) {
+    boolean validates =
+        row.isMarkedForValidation() || Split.isValidation(row.id(), validationFraction, seed);
+    return validates ? 1 : 0;
   }
 
   private static Iterator<MicroShard> pack(
@@ -107,19 +126,21 @@ public record MicroShards(
       boolean labelPerStep) {
     int first = (int) ((long) partition * count / partitions);
     int end = (int) ((partition + 1L) * count / partitions);
-    List<PackedSequences.Builder> builders = new ArrayList<>();
+    long memory = memoryBytes(SparkEnv.get().conf()) / (2L * count);
+    List<SequenceCollector> collectors = new ArrayList<>();
     for (int i = 0; i < 2 * (end - first); i++) {
-      builders.add(PackedSequences.builder(labelPerStep));
+      collectors.add(new SequenceCollector(labelPerStep, memory));
     }
     while (rows.hasNext()) {
       Tuple2<Long, LabelledSequence> row = rows.next();
-      builders.get((int) (row._1 >>> (PLACE_BITS - 1)) - 2 * first).add(row._2);
+      int kind = (int) (row._1 >>> (PLACE_BITS - 1)) - 2 * first;
+      collectors.get(kind).add(kind % 2 == 0 ? row._2 : row._2.inValidation());
     }
     List<MicroShard> shards = new ArrayList<>();
     for (int m = first; m < end; m++) {
-      shards.add(
-          new MicroShard(
-              m, builders.get(2 * (m - first)).build(), builders.get(2 * (m - first) + 1).build()));
+      SequenceCollector training = collectors.get(2 * (m - first));
+      SequenceCollector validation = collectors.get(2 * (m - first) + 1);
+      shards.add(new MicroShard(m, training.finish(), validation.finish()));
     }
     return shards.iterator();
   }
@@ -167,7 +188,7 @@ public record MicroShards(
     @Override
     public Tuple2<Long, LabelledSequence> next() {
       Tuple2<Long, LabelledSequence> row = rows.next();
-      int kind = Split.isValidation(row._1, validationFraction, seed) ? 1 : 0;
+      int kind = kind(row._2, validationFraction, seed);
       long rank = ranks[kind]++;
       long key =
           ((rank % count) << PLACE_BITS) | ((long) kind << (PLACE_BITS - 1)) | (rank / count);

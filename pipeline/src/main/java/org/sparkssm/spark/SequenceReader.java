@@ -1,9 +1,11 @@
 package org.sparkssm.spark;
 
 import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.lit;
 
 import java.io.Serializable;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.apache.spark.api.java.JavaRDD;
@@ -30,6 +32,7 @@ import org.sparkssm.train.LabelledSequence;
  * @param labelPerStep whether each step has a label
  * @param classes number of classes; 0: labels are numbers
  * @param classNumbers nullable: number of each class name, where the label column holds names
+ * @param weights what rows count for
  */
 public record SequenceReader(
     String idColumn,
@@ -40,8 +43,24 @@ public record SequenceReader(
     String labelColumn,
     boolean labelPerStep,
     int classes,
-    Map<String, Integer> classNumbers)
+    Map<String, Integer> classNumbers,
+    RowWeights weights)
     implements Serializable {
+
+  /**
+   * What rows count for.
+   *
+   * @param weightColumn nullable: 1 each; numbers from 0 on
+   * @param validationColumn nullable; rows where this boolean is true validate and do not train
+   * @param classWeights nullable: 1 each; training rows count by class too
+   */
+  @SuppressWarnings("ArrayRecordComponent") // a carrier, never compared
+  public record RowWeights(String weightColumn, String validationColumn, double[] classWeights)
+      implements Serializable {}
+
+  private static final int WEIGHT = 3;
+  private static final int VALIDATION = 4;
+  private static final int TIMES = 5;
 
   /** The sequences of a data set; rows that do not fit fail the job that reads them. */
   public JavaRDD<LabelledSequence> read(Dataset<?> dataset) {
@@ -55,10 +74,7 @@ public record SequenceReader(
     Column label = col(quoted(labelColumn));
     Column input = col(quoted(inputColumn));
     List<Column> columns = new ArrayList<>();
-    columns.add(
-        idColumn.isEmpty()
-            ? content(input, label)
-            : col(quoted(idColumn)).cast(DataTypes.LongType));
+    columns.add(idColumn.isEmpty() ? content() : col(quoted(idColumn)).cast(DataTypes.LongType));
     columns.add(
         input.cast(
             DataTypes.createArrayType(tokens ? DataTypes.IntegerType : DataTypes.FloatType)));
@@ -67,16 +83,35 @@ public record SequenceReader(
     } else {
       columns.add(label.cast(labelPerStep ? DataTypes.createArrayType(number) : number));
     }
+    columns.add(
+        weights.weightColumn() == null
+            ? lit(1.0)
+            : col(quoted(weights.weightColumn())).cast(number));
+    columns.add(
+        weights.validationColumn() == null
+            ? lit(false)
+            : col(quoted(weights.validationColumn())).cast(DataTypes.BooleanType));
     if (timesColumn != null) {
       columns.add(col(quoted(timesColumn)).cast(DataTypes.createArrayType(number)));
     }
     return columns.toArray(Column[]::new);
   }
 
-  private Column content(Column input, Column label) {
-    return timesColumn == null
-        ? functions.xxhash64(input, label)
-        : functions.xxhash64(input, label, col(quoted(timesColumn)));
+  /** A hash of what a row holds. */
+  private Column content() {
+    List<Column> columns = new ArrayList<>();
+    for (String name :
+        Arrays.asList(
+            inputColumn,
+            labelColumn,
+            timesColumn,
+            weights.weightColumn(),
+            weights.validationColumn())) {
+      if (name != null) {
+        columns.add(col(quoted(name)));
+      }
+    }
+    return functions.xxhash64(columns.toArray(Column[]::new));
   }
 
   private static String quoted(String name) {
@@ -91,19 +126,43 @@ public record SequenceReader(
     long id = row.getLong(0);
     String name = "the sequence with id " + id;
     ArrayData input = array(row, 1, name, inputColumn);
-    double[] times = timesColumn == null ? null : array(row, 3, name, timesColumn).toDoubleArray();
+    double[] times =
+        timesColumn == null ? null : array(row, TIMES, name, timesColumn).toDoubleArray();
     LabelledSequence sequence =
         tokens
             ? LabelledSequence.ofTokens(id, name, input.toIntArray(), times, null)
             : LabelledSequence.ofValues(id, name, channels, input.toFloatArray(), times, null);
     return new LabelledSequence(
-        id,
-        sequence.length(),
-        channels,
-        sequence.values(),
-        times,
-        sequence.tokens(),
-        labels(row, name, sequence.length()));
+            id,
+            sequence.length(),
+            channels,
+            sequence.values(),
+            times,
+            sequence.tokens(),
+            labels(row, name, sequence.length()))
+        .weighted(weight(row, name), weights.classWeights())
+        .markedForValidation(isValidation(row, name));
+  }
+
+  private float weight(InternalRow row, String name) {
+    double weight = row.isNullAt(WEIGHT) ? Double.NaN : row.getDouble(WEIGHT);
+    if (!(weight >= 0 && weight < Float.MAX_VALUE)) {
+      throw new InvalidInputException(
+          "%s has weight %s in column %s, expected a finite number of at least 0"
+              .formatted(
+                  name,
+                  row.isNullAt(WEIGHT) ? "null" : Double.toString(weight),
+                  weights.weightColumn()));
+    }
+    return (float) weight;
+  }
+
+  private boolean isValidation(InternalRow row, String name) {
+    if (row.isNullAt(VALIDATION)) {
+      throw new InvalidInputException(
+          name + " is null in column " + weights.validationColumn() + ", expected true or false");
+    }
+    return row.getBoolean(VALIDATION);
   }
 
   private static ArrayData array(InternalRow row, int column, String name, String columnName) {

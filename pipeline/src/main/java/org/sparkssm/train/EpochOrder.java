@@ -14,9 +14,16 @@ import org.sparkssm.data.SeededRandom;
  * @param rows training rows of all micro-shards
  * @param microShards S
  * @param batchSize B
+ * @param microBatch rows of a micro-shard that are worked on at a time; 0: all of a batch
  */
-public record EpochOrder(long rows, int microShards, int batchSize, long seed)
+public record EpochOrder(long rows, int microShards, int batchSize, int microBatch, long seed)
     implements Serializable {
+
+  /** The order that settings ask for. */
+  public static EpochOrder of(long rows, TrainingSettings settings) {
+    return new EpochOrder(
+        rows, settings.microShards(), settings.batchSize(), settings.microBatch(), settings.seed());
+  }
 
   /** Optimizer steps in an epoch. */
   public long stepsPerEpoch() {

@@ -1,6 +1,7 @@
 package org.sparkssm.train;
 
 import java.io.Serializable;
+import java.util.Arrays;
 import org.sparkssm.data.InvalidInputException;
 
 /**
@@ -17,6 +18,9 @@ public final class LabelledSequence implements Serializable {
   private final double[] times;
   private final int[] tokens;
   private final double[] labels;
+  private final float[] weights;
+  private final float rowWeight;
+  private final boolean validation;
 
   /**
    * @param length L
@@ -34,6 +38,20 @@ public final class LabelledSequence implements Serializable {
       double[] times,
       int[] tokens,
       double[] labels) {
+    this(id, length, channels, values, times, tokens, labels, null, 1, false);
+  }
+
+  private LabelledSequence(
+      long id,
+      int length,
+      int channels,
+      float[] values,
+      double[] times,
+      int[] tokens,
+      double[] labels,
+      float[] weights,
+      float rowWeight,
+      boolean validation) {
     this.id = id;
     this.length = length;
     this.channels = channels;
@@ -41,6 +59,9 @@ public final class LabelledSequence implements Serializable {
     this.times = times;
     this.tokens = tokens;
     this.labels = labels;
+    this.weights = weights;
+    this.rowWeight = rowWeight;
+    this.validation = validation;
   }
 
   /**
@@ -107,6 +128,52 @@ public final class LabelledSequence implements Serializable {
     }
   }
 
+  /**
+   * The same sequence whose labels weigh that much.
+   *
+   * @param labelWeights nullable: 1 each; as many as labels
+   */
+  public LabelledSequence withWeights(float[] labelWeights) {
+    return new LabelledSequence(
+        id, length, channels, values, times, tokens, labels, labelWeights, rowWeight, validation);
+  }
+
+  /**
+   * The same sequence with a weight of its own and one for each class; only its own counts in
+   * validation.
+   *
+   * @param classWeights nullable: 1 each; by class
+   */
+  public LabelledSequence weighted(float weight, double[] classWeights) {
+    float[] product = classWeights == null ? equal(weight) : new float[labels.length];
+    for (int i = 0; i < labels.length && classWeights != null; i++) {
+      double ofClass = Double.isNaN(labels[i]) ? 1 : classWeights[(int) labels[i]];
+      product[i] = (float) (weight * ofClass);
+    }
+    return new LabelledSequence(
+        id, length, channels, values, times, tokens, labels, product, weight, validation);
+  }
+
+  private float[] equal(float weight) {
+    if (weight == 1) {
+      return null;
+    }
+    float[] equal = new float[labels.length];
+    Arrays.fill(equal, weight);
+    return equal;
+  }
+
+  /** The same sequence as validation counts it. */
+  public LabelledSequence inValidation() {
+    return withWeights(equal(rowWeight));
+  }
+
+  /** The same sequence, marked for validation or not. */
+  public LabelledSequence markedForValidation(boolean marked) {
+    return new LabelledSequence(
+        id, length, channels, values, times, tokens, labels, weights, rowWeight, marked);
+  }
+
   public long id() {
     return id;
   }
@@ -133,5 +200,15 @@ public final class LabelledSequence implements Serializable {
 
   public double[] labels() {
     return labels;
+  }
+
+  /** Nullable: 1 each. */
+  public float[] weights() {
+    return weights;
+  }
+
+  /** Whether it was marked for validation. */
+  public boolean isMarkedForValidation() {
+    return validation;
   }
 }

@@ -10,8 +10,9 @@ public final class Metrics {
   private Metrics() {}
 
   /**
-   * {@code loss} and, for numbers, {@code rmse} and {@code mae} in units of the label, or, for
-   * classes, {@code accuracy}; empty if nothing was summed.
+   * {@code loss} and, for numbers, {@code rmse} and {@code mae} in units of the label and {@code
+   * r2}, or, for classes, {@code accuracy} and {@code logLoss}; empty if nothing was summed. {@code
+   * r2} is missing where all labels are equal.
    */
   public static Map<String, Double> of(HeadKind head, LossSums sums) {
     Map<String, Double> metrics = new TreeMap<>();
@@ -22,7 +23,13 @@ public final class Metrics {
     if (head == HeadKind.REGRESSION) {
       metrics.put("rmse", Math.sqrt(sums.squaredError() / sums.weight()));
       metrics.put("mae", sums.absoluteError() / sums.weight());
+      double mean = sums.label() / sums.weight();
+      double variance = sums.squaredLabel() / sums.weight() - mean * mean;
+      if (variance > 1e-12) {
+        metrics.put("r2", 1 - sums.loss() / sums.weight() / variance);
+      }
     } else {
+      metrics.put("logLoss", sums.loss() / sums.weight());
       metrics.put("accuracy", sums.correct() / sums.weight());
     }
     return metrics;

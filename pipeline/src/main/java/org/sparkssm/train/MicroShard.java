@@ -11,10 +11,10 @@ public final class MicroShard implements Serializable {
   private static final long serialVersionUID = 1L;
 
   private final int number;
-  private final PackedSequences training;
-  private final PackedSequences validation;
+  private final Sequences training;
+  private final Sequences validation;
 
-  public MicroShard(int number, PackedSequences training, PackedSequences validation) {
+  public MicroShard(int number, Sequences training, Sequences validation) {
     this.number = number;
     this.training = training;
     this.validation = validation;
@@ -25,11 +25,11 @@ public final class MicroShard implements Serializable {
     return number;
   }
 
-  public PackedSequences training() {
+  public Sequences training() {
     return training;
   }
 
-  public PackedSequences validation() {
+  public Sequences validation() {
     return validation;
   }
 }

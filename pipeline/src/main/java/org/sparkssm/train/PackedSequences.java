@@ -10,7 +10,7 @@ import org.sparkssm.model.SequenceBatch;
  * Sequences in a few primitive arrays, packed in the order they were added; rows of it can be taken
  * out as a batch in any order.
  */
-public final class PackedSequences implements Serializable {
+public final class PackedSequences implements Sequences, Serializable {
   private static final long serialVersionUID = 1L;
 
   private final long[] ids;
@@ -20,6 +20,10 @@ public final class PackedSequences implements Serializable {
   private final double[] times;
   private final int[] tokens;
   private final double[] labels;
+
+  /** Nullable: all weigh 1. */
+  private final float[] weights;
+
   private final boolean labelPerStep;
 
   private PackedSequences(Builder builder) {
@@ -30,24 +34,16 @@ public final class PackedSequences implements Serializable {
     times = builder.times == null ? null : Arrays.copyOf(builder.times, builder.steps);
     tokens = builder.tokens == null ? null : Arrays.copyOf(builder.tokens, builder.steps);
     labels = builder.labels == null ? null : Arrays.copyOf(builder.labels, builder.labelCount);
+    weights = builder.weights == null ? null : Arrays.copyOf(builder.weights, builder.labelCount);
     labelPerStep = builder.labelPerStep;
   }
 
-  /** Number of sequences. */
+  @Override
   public int size() {
     return ids.length;
   }
 
-  /** Number of steps of all sequences together. */
-  public int steps() {
-    return offsets[ids.length];
-  }
-
-  /**
-   * The given sequences as a batch, in the given order.
-   *
-   * @param rows numbers of sequences, from 0
-   */
+  @Override
   public SequenceBatch batch(int... rows) {
     int[] lengths = new int[rows.length];
     for (int i = 0; i < rows.length; i++) {
@@ -60,6 +56,7 @@ public final class PackedSequences implements Serializable {
     int[] batchTokens = tokens == null ? null : new int[segments.rows()];
     double[] batchLabels =
         labels == null ? null : new double[labelPerStep ? segments.rows() : rows.length];
+    float[] batchWeights = weights == null ? null : new float[batchLabels.length];
     for (int i = 0; i < rows.length; i++) {
       int row = rows[i];
       int from = offsets[row];
@@ -76,8 +73,12 @@ public final class PackedSequences implements Serializable {
       }
       if (labels != null) {
         int each = labelPerStep ? lengths[i] : 1;
-        System.arraycopy(
-            labels, labelPerStep ? from : row, batchLabels, labelPerStep ? to : i, each);
+        int label = labelPerStep ? from : row;
+        int place = labelPerStep ? to : i;
+        System.arraycopy(labels, label, batchLabels, place, each);
+        if (weights != null) {
+          System.arraycopy(weights, label, batchWeights, place, each);
+        }
       }
     }
     return new SequenceBatch(
@@ -88,19 +89,27 @@ public final class PackedSequences implements Serializable {
         batchTimes,
         batchTokens,
         batchLabels,
+        batchWeights,
         labelPerStep);
   }
 
-  /** Sequences {@code from} to {@code to - 1} as a batch. */
-  public SequenceBatch range(int from, int to) {
-    int[] rows = new int[to - from];
-    Arrays.setAll(rows, i -> from + i);
-    return batch(rows);
-  }
-
-  /** Number of steps of one sequence. */
+  @Override
   public int length(int row) {
     return offsets[row + 1] - offsets[row];
+  }
+
+  /** One sequence by itself. */
+  public LabelledSequence sequence(int row) {
+    SequenceBatch single = batch(row);
+    return new LabelledSequence(
+            ids[row],
+            length(row),
+            channels,
+            tokens == null ? single.values() : null,
+            single.times(),
+            single.tokens(),
+            single.labels())
+        .withWeights(single.weights());
   }
 
   /**
@@ -125,6 +134,7 @@ public final class PackedSequences implements Serializable {
     private double[] times;
     private int[] tokens;
     private double[] labels;
+    private float[] weights;
 
     private Builder(boolean labelPerStep) {
       this.labelPerStep = labelPerStep;
@@ -164,15 +174,27 @@ public final class PackedSequences implements Serializable {
         int added = labelPerStep ? length : 1;
         labels = room(labels, labelCount + added);
         System.arraycopy(sequence.labels(), 0, labels, labelCount, added);
+        addWeights(sequence.weights(), added);
         labelCount += added;
       }
       steps += length;
       count++;
     }
 
-    /** Number of steps so far. */
-    public int steps() {
-      return steps;
+    private void addWeights(float[] added, int count) {
+      if (added == null && weights == null) {
+        return;
+      }
+      if (weights == null) {
+        weights = new float[Math.max(16, labelCount + count)];
+        Arrays.fill(weights, 0, labelCount, 1);
+      }
+      weights = room(weights, labelCount + count);
+      if (added == null) {
+        Arrays.fill(weights, labelCount, labelCount + count, 1);
+      } else {
+        System.arraycopy(added, 0, weights, labelCount, count);
+      }
     }
 
     private void requireSameKind(LabelledSequence sequence) {

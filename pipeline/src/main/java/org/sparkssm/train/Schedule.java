@@ -8,15 +8,22 @@ public enum Schedule {
   /** Linear warm-up, then the base rate. */
   CONSTANT("constant") {
     @Override
-    double afterWarmup(double base, double minimum, double progress) {
+    double afterWarmup(double base, double minimum, double progress, double dropped) {
       return base;
     }
   },
   /** Linear warm-up, then half a cosine down to the minimum (Loshchilov and Hutter 2017). */
   COSINE("cosine") {
     @Override
-    double afterWarmup(double base, double minimum, double progress) {
+    double afterWarmup(double base, double minimum, double progress, double dropped) {
       return minimum + (base - minimum) * (1 + Math.cos(Math.PI * progress)) / 2;
+    }
+  },
+  /** Linear warm-up, then the base rate times a factor that drops every few epochs. */
+  STEP("step") {
+    @Override
+    double afterWarmup(double base, double minimum, double progress, double dropped) {
+      return Math.max(minimum, base * dropped);
     }
   };
 
@@ -26,7 +33,7 @@ public enum Schedule {
     this.word = word;
   }
 
-  abstract double afterWarmup(double base, double minimum, double progress);
+  abstract double afterWarmup(double base, double minimum, double progress, double dropped);
 
   /** The word for it in options. */
   public String word() {
@@ -50,7 +57,7 @@ public enum Schedule {
         .orElseThrow(
             () ->
                 new InvalidInputException(
-                    "schedule is '" + word + "', expected " + String.join(" or ", words())));
+                    "schedule is '" + word + "', expected one of " + String.join(", ", words())));
   }
 
   /**
@@ -58,12 +65,13 @@ public enum Schedule {
    * one.
    *
    * @param total number of steps of the whole training
+   * @param dropped product of the drops so far
    */
-  public double rate(double base, double minimum, long warmup, long total, long step) {
+  double rate(double base, double minimum, long warmup, long total, long step, double dropped) {
     if (step < warmup) {
       return base * step / warmup;
     }
     double progress = Math.min(1, (double) (step - warmup) / Math.max(1, total - warmup));
-    return afterWarmup(base, minimum, progress);
+    return afterWarmup(base, minimum, progress, dropped);
   }
 }

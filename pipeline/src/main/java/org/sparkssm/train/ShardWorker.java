@@ -1,5 +1,6 @@
 package org.sparkssm.train;
 
+import java.util.Arrays;
 import org.sparkssm.kernel.Kernels;
 import org.sparkssm.kernel.Tensor;
 import org.sparkssm.model.LossSums;
@@ -51,13 +52,18 @@ public final class ShardWorker implements AutoCloseable {
     if (rows.length == 0) {
       return new GradientSum(gradient, LossSums.ZERO, null);
     }
-    SequenceBatch batch = shard.training().batch(rows);
     Pass.Dropout dropout = new Pass.Dropout(seed, step.step());
     kernels.fill(gradients, 0);
-    LossSums sums = model.lossAndGradient(kernels, parameters, gradients, batch, dropout);
+    LossSums sums = LossSums.ZERO;
     String failure = null;
-    if (!Double.isFinite(sums.loss()) || !Double.isFinite(kernels.sumOfSquares(gradients))) {
-      failure = locate(batch, dropout);
+    int most = order.microBatch() == 0 ? rows.length : order.microBatch();
+    for (int from = 0; from < rows.length && failure == null; from += most) {
+      int to = Math.min(rows.length, from + most);
+      SequenceBatch batch = shard.training().batch(Arrays.copyOfRange(rows, from, to));
+      sums = sums.plus(model.lossAndGradient(kernels, parameters, gradients, batch, dropout));
+      if (!Double.isFinite(sums.loss()) || !Double.isFinite(kernels.sumOfSquares(gradients))) {
+        failure = locate(batch, dropout);
+      }
     }
     kernels.read(gradients, gradient, 0);
     return new GradientSum(gradient, sums, failure);
@@ -74,7 +80,7 @@ public final class ShardWorker implements AutoCloseable {
 
   /** The loss sums over a micro-shard's validation rows. */
   public LossSums evaluate(MicroShard shard) {
-    PackedSequences rows = shard.validation();
+    Sequences rows = shard.validation();
     LossSums sums = LossSums.ZERO;
     for (int from = 0; from < rows.size(); ) {
       int to = from;

@@ -5,25 +5,20 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CancellationException;
 import org.sparkssm.kernel.Kernels;
-import org.sparkssm.kernel.Tensor;
 import org.sparkssm.model.LossSums;
 import org.sparkssm.model.NonFiniteException;
-import org.sparkssm.model.Parameter;
 import org.sparkssm.model.SequenceModel;
 
 /**
  * Synchronous training: every step takes one gradient sum of a global batch from the {@link
- * GradientExchange}, divides it once by the number of labels, limits its norm, and makes one AdamW
- * step. Given the data, the model and the settings, the parameters are the same bits for every
- * exchange, and for a training that was interrupted and goes on from a {@link TrainingState}.
+ * GradientExchange}, divides it once by the weight of the labels, limits its norm, and makes one
+ * step of the {@link Optimizer}. Given the data, the model and the settings, the parameters are the
+ * same bits for every exchange, and for a training that was interrupted and goes on from a {@link
+ * TrainingState}.
  *
  * <p>Where several workers share a training, each runs this class on the same sums.
  */
 public final class Trainer {
-  private static final double BETA1 = 0.9;
-  private static final double BETA2 = 0.999;
-  private static final double EPSILON = 1e-8;
-
   private final SequenceModel model;
   private final TrainingSettings settings;
   private final EpochOrder order;
@@ -78,7 +73,7 @@ public final class Trainer {
    */
   public TrainingResult train(Kernels kernels, TrainingState start, StateKeeper keeper) {
     begin(kernels, start);
-    while (epoch() <= settings.epochs() && !timeIsUp()) {
+    while (epoch() <= settings.epochs() && !isStale() && !timeIsUp()) {
       do {
         step();
         if (step % order.stepsPerEpoch() == 0) {
@@ -112,12 +107,19 @@ public final class Trainer {
     lastProgress = secondsBefore;
     firstStep = step + 1;
     lastKept = step;
-    optimizer = new Optimizer(kernels, start);
+    optimizer = new Optimizer(kernels, model.layout(), settings.optimizer(), start);
   }
 
   /** The epoch of the next step, from 1. */
   private int epoch() {
     return Math.toIntExact(step / order.stepsPerEpoch()) + 1;
+  }
+
+  /** Whether validation has not improved for too many epochs. */
+  private boolean isStale() {
+    return settings.patience() > 0
+        && step % order.stepsPerEpoch() == 0
+        && history.size() - bestEpoch >= settings.patience();
   }
 
   /** Asked between epochs; all workers get the answer of the first. */
@@ -147,7 +149,7 @@ public final class Trainer {
     }
     epochSums = epochSums.plus(sum.sums());
     if (sum.sums().weight() > 0) {
-      optimizer.step(sum);
+      optimizer.step(sum, step, rate(step), parameters);
     }
     sequences += Math.min(order.batchSize(), order.rows() - batch * order.batchSize());
     stepSeconds += seconds() - before;
@@ -215,7 +217,7 @@ public final class Trainer {
             rate(step),
             validation,
             seconds()));
-    if (settings.keepBest()
+    if (settings.keepsBest()
         && !validation.isEmpty()
         && (best == null
             || Metrics.areBetter(validation, history.get(bestEpoch - 1).validation()))) {
@@ -227,107 +229,10 @@ public final class Trainer {
 
   /** Of the given step, from 1. */
   private double rate(long number) {
-    long total = order.stepsPerEpoch() * settings.epochs();
-    long warmup = Math.round(settings.warmupFraction() * total);
-    return settings.schedule().rate(settings.learningRate(), 0, warmup, total, number - 1);
+    return settings.learningRate().at(number, order.stepsPerEpoch(), settings.epochs());
   }
 
   private double seconds() {
     return secondsBefore + (System.nanoTime() - started) * 1e-9;
-  }
-
-  /** AdamW's state, and the parameters on the device. */
-  private final class Optimizer {
-    private final Kernels kernels;
-    private final Tensor weights;
-    private final Tensor gradient;
-    private final Tensor first;
-    private final Tensor second;
-
-    Optimizer(Kernels kernels, TrainingState start) {
-      this.kernels = kernels;
-      weights = kernels.zeros(1, parameters.length);
-      gradient = kernels.zeros(1, parameters.length);
-      first = kernels.zeros(1, parameters.length);
-      second = kernels.zeros(1, parameters.length);
-      kernels.write(weights, parameters, 0);
-      kernels.write(first, start.firstMoment(), 0);
-      kernels.write(second, start.secondMoment(), 0);
-    }
-
-    float[] first() {
-      return values(first);
-    }
-
-    float[] second() {
-      return values(second);
-    }
-
-    private float[] values(Tensor tensor) {
-      float[] values = new float[parameters.length];
-      kernels.read(tensor, values, 0);
-      return values;
-    }
-
-    /** Moves {@link #parameters} by the mean gradient. */
-    void step(GradientSum sum) {
-      scale(sum);
-      kernels.write(gradient, sum.gradient(), 0);
-      for (int from = 0; from < parameters.length; ) {
-        int to = groupEnd(from);
-        boolean decayed = parameterAt(from).decayed();
-        kernels.adamStep(
-            new Kernels.AdamStep(
-                rate(step), BETA1, BETA2, EPSILON, decayed ? settings.weightDecay() : 0, true),
-            step,
-            weights.slice(from, 1, to - from),
-            gradient.slice(from, 1, to - from),
-            first.slice(from, 1, to - from),
-            second.slice(from, 1, to - from));
-        from = to;
-      }
-      kernels.read(weights, parameters, 0);
-    }
-
-    /** Divides by the weight and limits the norm, in one multiplication. */
-    private void scale(GradientSum sum) {
-      float[] values = sum.gradient();
-      double squares = 0;
-      for (float value : values) {
-        squares += (double) value * value;
-      }
-      double norm = Math.sqrt(squares) / sum.sums().weight();
-      if (!Double.isFinite(norm)) {
-        throw new NonFiniteException(
-            "training stopped at step " + step + ": the norm of the gradient is " + norm);
-      }
-      double factor = 1 / sum.sums().weight();
-      if (settings.gradientClip() > 0 && norm > settings.gradientClip()) {
-        factor *= settings.gradientClip() / norm;
-      }
-      for (int i = 0; i < values.length; i++) {
-        values[i] = (float) (values[i] * factor);
-      }
-    }
-  }
-
-  private Parameter parameterAt(int offset) {
-    return model.layout().parameters().stream()
-        .filter(p -> p.offset() == offset)
-        .findFirst()
-        .orElseThrow();
-  }
-
-  /** Where the run of parameters of one kind of decay ends; all of them without weight decay. */
-  private int groupEnd(int from) {
-    if (settings.weightDecay() == 0) {
-      return parameters.length;
-    }
-    boolean decayed = parameterAt(from).decayed();
-    return model.layout().parameters().stream()
-        .filter(p -> p.offset() > from && p.decayed() != decayed)
-        .mapToInt(Parameter::offset)
-        .min()
-        .orElse(parameters.length);
   }
 }

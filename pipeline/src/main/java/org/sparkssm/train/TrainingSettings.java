@@ -1,5 +1,6 @@
 package org.sparkssm.train;
 
+import java.io.Serializable;
 import org.sparkssm.data.InvalidInputException;
 
 /**
@@ -7,48 +8,49 @@ import org.sparkssm.data.InvalidInputException;
  *
  * @param epochs passes over the training rows
  * @param batchSize sequences per optimizer step
- * @param learningRate greatest rate of the schedule
- * @param schedule of the learning rate; its minimum is 0
- * @param warmupFraction share of all steps over which the rate rises linearly
- * @param weightDecay of AdamW, on weight matrices only
- * @param gradientClip greatest Euclidean norm of the mean gradient; 0: no limit
+ * @param microBatch sequences of one micro-shard that are in memory at a time, whose gradients are
+ *     added up; 0: all of a batch
  * @param microShards S, a power of two
  * @param seed of the order of rows and of dropout
  * @param keepBest whether the parameters of the epoch with the best validation metric are kept
  *     instead of the last ones
+ * @param patience training ends after so many epochs without a better validation metric, and keeps
+ *     the best; 0: never
  * @param maxSeconds training ends after the epoch in which this time runs out; 0: no limit
  */
 public record TrainingSettings(
     int epochs,
     int batchSize,
-    double learningRate,
-    Schedule schedule,
-    double warmupFraction,
-    double weightDecay,
-    double gradientClip,
+    int microBatch,
+    LearningRate learningRate,
+    OptimizerSettings optimizer,
     int microShards,
     long seed,
     boolean keepBest,
-    double maxSeconds) {
+    int patience,
+    double maxSeconds)
+    implements Serializable {
 
   /** Checks the ranges. */
   public TrainingSettings {
     expect(epochs >= 1, "epochs", epochs, "at least 1");
     expect(batchSize >= 1, "batchSize", batchSize, "at least 1");
-    expect(learningRate > 0 && learningRate < 1e3, "learningRate", learningRate, "above 0");
-    expect(
-        warmupFraction >= 0 && warmupFraction < 1, "warmupFraction", warmupFraction, "in [0, 1)");
-    expect(weightDecay >= 0, "weightDecay", weightDecay, "at least 0");
-    expect(gradientClip >= 0, "gradientClip", gradientClip, "at least 0");
+    expect(microBatch >= 0, "microBatch", microBatch, "at least 0");
     expect(
         microShards >= 1 && microShards <= 1 << 16 && Integer.bitCount(microShards) == 1,
         "microShards",
         microShards,
         "a power of two from 1 to 65536");
+    expect(patience >= 0, "patience", patience, "at least 0");
     expect(maxSeconds >= 0, "maxSeconds", maxSeconds, "at least 0");
   }
 
-  private static void expect(boolean holds, String name, Number found, String expected) {
+  /** Whether the best epoch is kept. */
+  boolean keepsBest() {
+    return keepBest || patience > 0;
+  }
+
+  static void expect(boolean holds, String name, Number found, String expected) {
     if (!holds) {
       throw new InvalidInputException(name + " is " + found + ", expected " + expected);
     }

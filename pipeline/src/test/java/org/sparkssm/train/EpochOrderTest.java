@@ -14,7 +14,7 @@ class EpochOrderTest {
   @ParameterizedTest
   @CsvSource({"100, 8, 32", "7, 8, 3", "64, 4, 6", "1, 1, 1", "33, 2, 64"})
   void everyRowIsTakenOnceAnEpochInBatchesOfTheRightSize(int rows, int shards, int batch) {
-    EpochOrder order = new EpochOrder(rows, shards, batch, 1);
+    EpochOrder order = new EpochOrder(rows, shards, batch, 0, 1);
     int[][] seen = new int[shards][];
     for (int m = 0; m < shards; m++) {
       seen[m] = new int[(rows - m + shards - 1) / shards];
@@ -34,12 +34,12 @@ class EpochOrderTest {
 
   @Test
   void theOrderDependsOnSeedEpochAndMicroShard() {
-    EpochOrder order = new EpochOrder(1000, 2, 10, 1);
+    EpochOrder order = new EpochOrder(1000, 2, 10, 0, 1);
     int[] first = order.shuffled(1, 0, 100);
     assertEquals(Arrays.hashCode(first), Arrays.hashCode(order.shuffled(1, 0, 100)));
     assertNotEquals(Arrays.hashCode(first), Arrays.hashCode(order.shuffled(2, 0, 100)));
     assertNotEquals(Arrays.hashCode(first), Arrays.hashCode(order.shuffled(1, 1, 100)));
-    EpochOrder other = new EpochOrder(1000, 2, 10, 2);
+    EpochOrder other = new EpochOrder(1000, 2, 10, 0, 2);
     assertNotEquals(Arrays.hashCode(first), Arrays.hashCode(other.shuffled(1, 0, 100)));
     assertEquals(IntStream.range(0, 100).sum(), Arrays.stream(first).sum());
   }

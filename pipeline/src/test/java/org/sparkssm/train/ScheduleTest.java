@@ -20,7 +20,8 @@ class ScheduleTest {
                 c.parameter("minimum_rate").asDouble(),
                 c.parameter("warmup_steps").asLong(),
                 c.parameter("total_steps").asLong(),
-                (long) steps[i]);
+                (long) steps[i],
+                1);
         assertEquals(expected[i], rate, 1e-15, c.toString());
       }
     }
@@ -28,14 +29,24 @@ class ScheduleTest {
 
   @Test
   void constantStaysAtTheBaseAfterTheWarmup() {
-    assertEquals(0.05, Schedule.CONSTANT.rate(0.1, 0, 10, 100, 5), 1e-15);
-    assertEquals(0.1, Schedule.CONSTANT.rate(0.1, 0, 10, 100, 99));
+    assertEquals(0.05, Schedule.CONSTANT.rate(0.1, 0, 10, 100, 5, 1), 1e-15);
+    assertEquals(0.1, Schedule.CONSTANT.rate(0.1, 0, 10, 100, 99, 1));
+  }
+
+  @Test
+  void stepDropsEveryFewEpochs() {
+    LearningRate rate = new LearningRate(0.1, Schedule.STEP, 0.1, 2, 0.5);
+    assertEquals(0.1, rate.at(11, 10, 10), 1e-15);
+    assertEquals(0.05, rate.at(21, 10, 10), 1e-15);
+    assertEquals(0.05, rate.at(40, 10, 10), 1e-15);
+    assertEquals(0.025, rate.at(41, 10, 10), 1e-15);
+    assertEquals(0.00625, rate.at(100, 10, 10), 1e-15);
   }
 
   @Test
   void unknownSchedulesAreRefused() {
     InvalidInputException e =
         assertThrows(InvalidInputException.class, () -> Schedule.of("linear"));
-    assertEquals("schedule is 'linear', expected constant or cosine", e.getMessage());
+    assertEquals("schedule is 'linear', expected one of constant, cosine, step", e.getMessage());
   }
 }

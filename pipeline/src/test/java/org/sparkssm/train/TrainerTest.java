@@ -69,6 +69,36 @@ class TrainerTest {
   }
 
   @Test
+  void trainingEndsWhenValidationNoLongerImproves() {
+    TrainingResult result =
+        train(with(settings(60, 0.3, false, 0), adamW(), 0, 3), 2, TrainingListener.NONE);
+    assertTrue(result.history().size() < 60, "all epochs were run");
+    assertEquals(result.history().size(), result.epoch() + 3);
+  }
+
+  @Test
+  void microBatchesAddUpToTheBatch() {
+    TrainingSettings whole = settings(2, 0.02, false, 0);
+    TrainingSettings parts = with(whole, adamW(), 1, 0);
+    float[] expected = train(whole, 1, TrainingListener.NONE).parameters();
+    float[] actual = train(parts, 1, TrainingListener.NONE).parameters();
+    assertArrayEquals(expected, actual, 1e-4f);
+    assertArrayEquals(actual, train(parts, 3, TrainingListener.NONE).parameters(), 0);
+  }
+
+  @Test
+  void everyOptimizerLearns() {
+    for (OptimizerSettings optimizer :
+        List.of(
+            new OptimizerSettings(OptimizerKind.ADAM, 0, 0.01, 1),
+            new OptimizerSettings(OptimizerKind.SGD, 0.9, 0.001, 1))) {
+      TrainingSettings settings = with(settings(40, 0.05, false, 0), optimizer, 0, 0);
+      double loss = train(settings, 2, TrainingListener.NONE).history().get(39).trainingLoss();
+      assertTrue(loss < 0.25, optimizer + ": " + loss);
+    }
+  }
+
+  @Test
   void trainingEndsAfterTheEpochInWhichTimeRunsOut() {
     assertEquals(
         1, train(settings(50, 0.01, false, 1e-9), 2, TrainingListener.NONE).history().size());
@@ -175,7 +205,7 @@ class TrainerTest {
 
   private EpochOrder order(TrainingSettings settings) {
     long rows = shards.stream().mapToLong(shard -> shard.training().size()).sum();
-    return new EpochOrder(rows, MICRO_SHARDS, settings.batchSize(), settings.seed());
+    return EpochOrder.of(rows, settings);
   }
 
   private static TrainingSettings settings(
@@ -183,15 +213,33 @@ class TrainerTest {
     return new TrainingSettings(
         epochs,
         10,
-        learningRate,
-        Schedule.COSINE,
-        0.1,
-        0.01,
-        keepBest ? 0 : 1,
+        0,
+        LearningRate.of(learningRate, Schedule.COSINE, 0.1),
+        OptimizerSettings.adamW(0.01, keepBest ? 0 : 1),
         MICRO_SHARDS,
         5,
         keepBest,
+        0,
         maxSeconds);
+  }
+
+  private static OptimizerSettings adamW() {
+    return OptimizerSettings.adamW(0.01, 1);
+  }
+
+  private static TrainingSettings with(
+      TrainingSettings settings, OptimizerSettings optimizer, int microBatch, int patience) {
+    return new TrainingSettings(
+        settings.epochs(),
+        settings.batchSize(),
+        microBatch,
+        settings.learningRate(),
+        optimizer,
+        settings.microShards(),
+        settings.seed(),
+        false,
+        patience,
+        0);
   }
 
   /** Random walks with a drift up or down; the class is the direction. */

@@ -1,0 +1,141 @@
+package org.sparkssm.train;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.sparkssm.kernel.Kernels;
+import org.sparkssm.kernel.Tensor;
+import org.sparkssm.model.NonFiniteException;
+import org.sparkssm.model.Parameter;
+import org.sparkssm.model.ParameterLayout;
+
+/** The parameters on a device, the optimizer's state, and its steps. */
+final class Optimizer {
+  private static final double BETA1 = 0.9;
+  private static final double BETA2 = 0.999;
+  private static final double EPSILON = 1e-8;
+
+  private final Kernels kernels;
+  private final OptimizerSettings settings;
+  private final List<Group> groups;
+  private final Tensor weights;
+  private final Tensor gradient;
+  private final Tensor first;
+  private final Tensor second;
+
+  /** Neighbouring parameters of one weight decay. */
+  private record Group(int from, int to, double weightDecay) {}
+
+  Optimizer(
+      Kernels kernels, ParameterLayout layout, OptimizerSettings settings, TrainingState start) {
+    this.kernels = kernels;
+    this.settings = settings;
+    groups = groups(layout, settings.weightDecay());
+    weights = kernels.zeros(1, layout.size());
+    gradient = kernels.zeros(1, layout.size());
+    first = kernels.zeros(1, layout.size());
+    second = kernels.zeros(1, layout.size());
+    kernels.write(weights, start.parameters(), 0);
+    kernels.write(first, start.firstMoment(), 0);
+    kernels.write(second, start.secondMoment(), 0);
+  }
+
+  private static List<Group> groups(ParameterLayout layout, double weightDecay) {
+    List<Group> groups = new ArrayList<>();
+    for (Parameter parameter : layout.parameters()) {
+      double decay = parameter.decayed() ? weightDecay : 0;
+      int end = parameter.offset() + parameter.size();
+      Group last = groups.isEmpty() ? null : groups.get(groups.size() - 1);
+      if (last != null && last.weightDecay() == decay) {
+        groups.set(groups.size() - 1, new Group(last.from(), end, decay));
+      } else {
+        groups.add(new Group(parameter.offset(), end, decay));
+      }
+    }
+    return groups;
+  }
+
+  /** First moments, or the momentum. */
+  float[] first() {
+    return values(first);
+  }
+
+  float[] second() {
+    return values(second);
+  }
+
+  private float[] values(Tensor tensor) {
+    float[] values = new float[Math.toIntExact(tensor.size())];
+    kernels.read(tensor, values, 0);
+    return values;
+  }
+
+  /**
+   * Moves the parameters by the mean gradient.
+   *
+   * @param sum its gradient becomes the mean
+   * @param step from 1
+   * @param parameters [P], out
+   */
+  void step(GradientSum sum, long step, double rate, float[] parameters) {
+    scale(sum, step);
+    kernels.write(gradient, sum.gradient(), 0);
+    for (Group group : groups) {
+      move(group, step, rate);
+    }
+    kernels.read(weights, parameters, 0);
+  }
+
+  private void move(Group group, long step, double rate) {
+    int size = group.to() - group.from();
+    Tensor p = weights.slice(group.from(), 1, size);
+    Tensor g = gradient.slice(group.from(), 1, size);
+    Tensor m = first.slice(group.from(), 1, size);
+    if (settings.kind() == OptimizerKind.SGD) {
+      descend(group, rate, p, g, m);
+      return;
+    }
+    kernels.adamStep(
+        new Kernels.AdamStep(
+            rate,
+            BETA1,
+            BETA2,
+            EPSILON,
+            group.weightDecay(),
+            settings.kind() == OptimizerKind.ADAMW),
+        step,
+        p,
+        g,
+        m,
+        second.slice(group.from(), 1, size));
+  }
+
+  private void descend(Group group, double rate, Tensor p, Tensor g, Tensor m) {
+    if (group.weightDecay() > 0) {
+      kernels.addScaled(group.weightDecay(), p, g);
+    }
+    kernels.addScaled(settings.momentum(), m, g);
+    kernels.copy(g, m);
+    kernels.addScaled(-rate, m, p);
+  }
+
+  /** Divides by the weight and limits the norm, in one multiplication. */
+  private void scale(GradientSum sum, long step) {
+    float[] values = sum.gradient();
+    double squares = 0;
+    for (float value : values) {
+      squares += (double) value * value;
+    }
+    double norm = Math.sqrt(squares) / sum.sums().weight();
+    if (!Double.isFinite(norm)) {
+      throw new NonFiniteException(
+          "training stopped at step " + step + ": the norm of the gradient is " + norm);
+    }
+    double factor = 1 / sum.sums().weight();
+    if (settings.gradientClip() > 0 && norm > settings.gradientClip()) {
+      factor *= settings.gradientClip() / norm;
+    }
+    for (int i = 0; i < values.length; i++) {
+      values[i] = (float) (values[i] * factor);
+    }
+  }
+}
