@@ -127,7 +127,7 @@ public final class SequenceClassifier
     if (!isSet(classWeights)) {
       return null;
     }
-    double[] given = (double[]) getOrDefault(classWeights);
+    double[] given = getOrDefault(classWeights);
     if (given.length != classes) {
       throw new InvalidInputException(
           "classWeights has %d weights, expected one for each of %d classes"

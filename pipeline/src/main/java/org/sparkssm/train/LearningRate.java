@@ -41,6 +41,7 @@ public record LearningRate(
     long total = stepsPerEpoch * epochs;
     long warmup = Math.round(warmupFraction * total);
     long drops = (step - 1) / stepsPerEpoch / stepEpochs;
-    return schedule.rate(greatest, 0, warmup, total, step - 1, Math.pow(stepFactor, drops));
+    return schedule.rate(
+        greatest, 0, warmup, total, step - 1, Math.pow(stepFactor, (double) drops));
   }
 }
