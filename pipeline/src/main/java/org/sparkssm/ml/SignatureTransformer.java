@@ -14,7 +14,6 @@ import org.apache.spark.ml.util.Identifiable$;
 import org.apache.spark.ml.util.MLReader;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
-import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.Metadata;
@@ -23,10 +22,8 @@ import org.sparkssm.data.InvalidInputException;
 import org.sparkssm.signature.LogSignatureBasis;
 import org.sparkssm.signature.PathTransform;
 import org.sparkssm.signature.SignatureFeatures;
-import org.sparkssm.signature.SignatureSize;
 import org.sparkssm.signature.Window;
 import org.sparkssm.spark.PartitionMap;
-import scala.Option;
 
 /**
  * Signature features of sequences: path transforms, windows, then the signature or log-signature of
@@ -41,6 +38,7 @@ import scala.Option;
  *       default), or a flat array of the input's element type ({@code array});
  *   <li>with sliding and expanding windows, whose number depends on the length of a sequence, an
  *       array of these, one a window. Global and dyadic windows stand side by side in one row.
+ *       Arrays carry the same attributes as vectors, arrays of windows those of one window.
  * </ul>
  *
  * <p>Many rows go into one call of the kernels; a batch holds at most {@value #BATCH_BYTES} bytes
@@ -196,15 +194,13 @@ public final class SignatureTransformer extends PathFeatures<SignatureTransforme
     int bytesPerEntry = isVector ? Double.BYTES : bytesPerElement(schema);
     Window windows = features.window();
     int count = windows.hasFixedCount() ? windows.count(0) : 1;
-    features.requireWidth(width, count, bytesPerEntry, maxBytes());
+    features.requireWidth(width, count, bytesPerEntry, SessionLimits.maxBytes());
     DataType one =
         isVector
             ? SQLDataTypes.VectorType()
             : DataTypes.createArrayType(elementType(schema), false);
     DataType type = windows.hasFixedCount() ? one : DataTypes.createArrayType(one, false);
-    Metadata metadata =
-        isVector && windows.hasFixedCount() ? attributes(features, width, count) : Metadata.empty();
-    return Columns.append(schema, getOutputCol(), type, metadata);
+    return Columns.append(schema, getOutputCol(), type, attributes(features, width, count));
   }
 
   @Override
@@ -239,7 +235,7 @@ public final class SignatureTransformer extends PathFeatures<SignatureTransforme
         usesTimesColumn() ? names.indexOf(getOrDefault(timesCol())) : -1,
         names.indexOf(getOrDefault(idCol())),
         isVector(),
-        maxBytes(),
+        SessionLimits.maxBytes(),
         BATCH_BYTES);
   }
 
@@ -261,12 +257,5 @@ public final class SignatureTransformer extends PathFeatures<SignatureTransforme
             .map(label -> NumericAttribute.defaultAttr().withName(label))
             .toArray(Attribute[]::new);
     return new AttributeGroup(getOutputCol(), attributes).toMetadata();
-  }
-
-  private static long maxBytes() {
-    Option<SparkSession> session =
-        SparkSession.getActiveSession().orElse(SparkSession::getDefaultSession);
-    return SignatureSize.maxBytes(
-        session.isEmpty() ? null : session.get().conf().get(SignatureSize.MAX_BYTES_KEY, null));
   }
 }

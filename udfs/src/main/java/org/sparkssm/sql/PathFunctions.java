@@ -5,9 +5,11 @@ import static org.sparkssm.sql.Arguments.text;
 
 import java.util.List;
 import org.apache.spark.sql.catalyst.expressions.Expression;
+import org.apache.spark.sql.catalyst.expressions.Literal;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 import org.sparkssm.signature.PathTransform;
+import org.sparkssm.signature.SignatureSize;
 import org.sparkssm.signature.Window;
 
 /** Functions from paths to paths. */
@@ -18,6 +20,9 @@ final class PathFunctions {
       "values - the path: a flat array of numbers, [length x channels] row-major, or an array of"
           + " points, each an array or a struct of numbers";
   private static final String CHANNELS = "channels - the number of channels, a constant";
+
+  /** What an array without elements takes. */
+  private static final int ARRAY_BYTES = 16;
 
   private PathFunctions() {}
 
@@ -118,6 +123,13 @@ final class PathFunctions {
     int size = arguments.constant(3, "size", 0);
     int step = arguments.size() > 4 ? arguments.constant(4, "step", 0) : 1;
     Window window = arguments.checked(() -> Window.of(kind, size, step));
+    long maxBytes = Arguments.maxBytes();
+    if (window.hasFixedCount()) {
+      arguments.checked(
+          () ->
+              SignatureSize.requireWithin(
+                  "a division " + window, window.count(0), ARRAY_BYTES, maxBytes));
+    }
     boolean isFloat = arguments.isFloat(0);
     return arguments.call(
         PathValues.class,
@@ -125,6 +137,7 @@ final class PathFunctions {
         DataTypes.createArrayType(isFloat ? FLOATS : DOUBLES, false),
         arguments.path(0, "values", channels),
         integer(channels),
-        text(window.toString()));
+        text(window.toString()),
+        new Literal(maxBytes, DataTypes.LongType));
   }
 }

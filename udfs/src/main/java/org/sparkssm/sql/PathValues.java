@@ -11,6 +11,7 @@ import org.sparkssm.signature.LogSignatureBasis;
 import org.sparkssm.signature.PathTransform;
 import org.sparkssm.signature.Signature;
 import org.sparkssm.signature.SignatureKernel;
+import org.sparkssm.signature.SignatureSize;
 import org.sparkssm.signature.TensorAlgebra;
 import org.sparkssm.signature.Window;
 import org.sparkssm.signature.Words;
@@ -77,9 +78,10 @@ public final class PathValues {
             .apply(doubles(function.toString(), values, channels), channels, null));
   }
 
-  public static ArrayData windowsFloat(ArrayData values, int channels, UTF8String window) {
+  public static ArrayData windowsFloat(
+      ArrayData values, int channels, UTF8String window, long maxBytes) {
     float[] path = floats("path_windows", values, channels);
-    int[] ranges = Window.parse(window.toString()).ranges(path.length / channels);
+    int[] ranges = ranges(window, path.length / channels, channels, Float.BYTES, maxBytes);
     Object[] windows = new Object[ranges.length / 2];
     for (int w = 0; w < windows.length; w++) {
       windows[w] =
@@ -88,15 +90,46 @@ public final class PathValues {
     return new GenericArrayData(windows);
   }
 
-  public static ArrayData windowsDouble(ArrayData values, int channels, UTF8String window) {
+  public static ArrayData windowsDouble(
+      ArrayData values, int channels, UTF8String window, long maxBytes) {
     double[] path = doubles("path_windows", values, channels);
-    int[] ranges = Window.parse(window.toString()).ranges(path.length / channels);
+    int[] ranges = ranges(window, path.length / channels, channels, Double.BYTES, maxBytes);
     Object[] windows = new Object[ranges.length / 2];
     for (int w = 0; w < windows.length; w++) {
       windows[w] =
           array(Arrays.copyOfRange(path, ranges[2 * w] * channels, ranges[2 * w + 1] * channels));
     }
     return new GenericArrayData(windows);
+  }
+
+  /** The windows of a path, if the points of all of them are within the limit on bytes. */
+  private static int[] ranges(
+      UTF8String text, int length, int channels, int bytesPerEntry, long maxBytes) {
+    Window window = Window.parse(text.toString());
+    double count = window.count(length);
+    double points =
+        switch (window.kind()) {
+          case GLOBAL -> length;
+          case SLIDING -> count * window.size();
+          case EXPANDING -> count * window.size() + window.step() * count * (count - 1) / 2;
+          case DYADIC -> (window.size() + 1.0) * length;
+        };
+    try {
+      SignatureSize.requireWithin(
+          "the windows "
+              + window
+              + " of a path of "
+              + length
+              + " points of "
+              + channels
+              + " channels",
+          (long) (points * channels),
+          bytesPerEntry,
+          maxBytes);
+    } catch (InvalidInputException e) {
+      throw new InvalidInputException("path_windows: " + e.getMessage(), e);
+    }
+    return window.ranges(length);
   }
 
   public static ArrayData combine(ArrayData a, ArrayData b, int channels, int depth) {

@@ -188,13 +188,25 @@ final class SignatureFunctions {
     arguments.require(2, "channels", "depth");
     int channels = arguments.constant(0, "channels", 1);
     int depth = arguments.constant(1, "depth", 1);
-    requireWidth(arguments, channels, depth, false);
+    arguments.checked(
+        () ->
+            SignatureSize.requireWithin(
+                "the words of " + channels + " channels up to depth " + depth,
+                SignatureSize.width(channels, depth),
+                labelBytes(channels, depth),
+                maxBytes()));
     return arguments.call(
         PathValues.class,
         "words",
         DataTypes.createArrayType(DataTypes.StringType, false),
         integer(channels),
         integer(depth));
+  }
+
+  /** The bytes of the longest word: as many numbers as {@code depth}, and commas. */
+  private static int labelBytes(int channels, int depth) {
+    return (int)
+        Math.min(Integer.MAX_VALUE, (long) depth * (Integer.toString(channels).length() + 1));
   }
 
   private static void requireWidth(Arguments arguments, int channels, int depth, boolean isFloat) {

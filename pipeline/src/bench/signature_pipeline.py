@@ -1,0 +1,173 @@
+"""Signatures from Parquet to Parquet: 100,000 sequences of 100 x 3 at depth 5, against PySpark with pySigLib.
+
+The peer is a pandas_udf that calls pySigLib for a batch of 1,000 sequences; ours are the SQL function path_signature and
+the SignatureTransformer. Every row is a Spark of its own with the same data, cores, memory and Parquet settings, started
+from PySpark; its figure is the best of the runs after the first. Two settings of the writer are measured: Spark's own,
+and the one that udfs/README.md describes (two-level arrays, no dictionary), for the peer as well.
+
+    python signature_pipeline.py [--count 100000] [--runs 4] [--jar spark-ssm-jobs.jar] [--output results/FILE.json]
+
+Needs pyspark 4.1, pyarrow, pandas and pysiglib; the project built by `mvn -DskipTests package`.
+"""
+
+import argparse
+import importlib.metadata
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+import machine
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
+LENGTH, CHANNELS, DEPTH = 100, 3, 5
+FILES = 8
+WRITERS = {
+    "default": {},
+    "tuned": {"spark.sql.parquet.writeLegacyFormat": "true", "spark.hadoop.parquet.enable.dictionary": "false"},
+}
+
+
+def generate(count, folder):
+    """Random walks in single precision, in a few files."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    random = np.random.default_rng(1)
+    os.makedirs(folder)
+    for file in range(FILES):
+        ids = np.arange(file * count // FILES, (file + 1) * count // FILES)
+        paths = np.cumsum(random.normal(size=(len(ids), LENGTH, CHANNELS)), 1).astype("f4") / 10
+        offsets = np.arange(0, paths.size + 1, LENGTH * CHANNELS, dtype="i4")
+        values = pa.ListArray.from_arrays(offsets, pa.array(paths.reshape(-1)))
+        pq.write_table(pa.table({"id": ids, "values": values}), os.path.join(folder, f"{file}.parquet"))
+
+
+def peer(spark, paths):
+    """pySigLib in a pandas_udf."""
+    import numpy as np
+    import pandas as pd
+    from pyspark.sql.functions import col, pandas_udf
+
+    @pandas_udf("array<float>")
+    def signature(values: pd.Series) -> pd.Series:
+        import pysiglib
+
+        batch = np.ascontiguousarray(np.stack(values.to_numpy()).reshape(len(values), -1, CHANNELS))
+        return pd.Series(list(pysiglib.sig(batch, DEPTH, n_jobs=1)))
+
+    return paths.select("id", signature(col("values")).alias("signature"))
+
+
+def sql(spark, paths):
+    """The SQL function."""
+    return paths.selectExpr("id", f"path_signature(values, {CHANNELS}, {DEPTH}) AS signature")
+
+
+def transformer(spark, paths):
+    """The MLlib transformer."""
+    from pyspark.sql import DataFrame
+
+    stage = spark._jvm.org.sparkssm.ml.SignatureTransformer()
+    stage.setChannels(CHANNELS).setDepth(DEPTH).setOutputType("array").setOutputCol("signature")
+    return DataFrame(stage.transform(paths._jdf), spark).select("id", "signature")
+
+
+ENGINES = {"peer": peer, "sql": sql, "transformer": transformer}
+
+
+def run(engine, cores, writer, folder, runs, jar):
+    """Seconds of each run, and the first signature, on standard output."""
+    from pyspark.sql import SparkSession
+
+    builder = (
+        SparkSession.builder.master(f"local[{cores}]")
+        .config("spark.ui.enabled", "false")
+        .config("spark.driver.memory", "6g")
+        .config("spark.sql.execution.arrow.maxRecordsPerBatch", "1000")
+    )
+    for key, value in WRITERS[writer].items():
+        builder = builder.config(key, value)
+    if engine != "peer":
+        builder = builder.config("spark.driver.extraClassPath", jar)
+        builder = builder.config("spark.sql.extensions", "org.sparkssm.sql.SparkSsmExtensions")
+    spark = builder.getOrCreate()
+    spark.sparkContext.setLogLevel("OFF")
+    out = os.path.join(folder, f"{engine}-{cores}-{writer}")
+    seconds = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        paths = spark.read.parquet(os.path.join(folder, "data"))
+        ENGINES[engine](spark, paths).write.mode("overwrite").parquet(out)
+        seconds.append(time.perf_counter() - start)
+    first = spark.read.parquet(out).where("id = 7").first()["signature"]
+    spark.stop()
+    print(json.dumps({"seconds": seconds, "first": list(first)}))
+
+
+def measure(engine, cores, writer, folder, options):
+    """One row of the result, from a process of its own."""
+    command = [sys.executable, __file__, "--engine", engine, "--cores", str(cores), "--writer", writer]
+    command += ["--folder", folder, "--runs", str(options.runs), "--jar", options.jar]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYSPARK_PYTHON": sys.executable}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    if done.returncode != 0:
+        machine.fail(f"{engine} ended with {done.returncode}: {done.stderr.strip()[-2000:]}")
+    result = json.loads(done.stdout.strip().splitlines()[-1])
+    best = min(result["seconds"][1:])
+    row = {
+        "engine": engine,
+        "cores": cores,
+        "writer": writer,
+        "seconds": round(best, 2),
+        "sequencesPerSecond": round(options.count / best),
+    }
+    return row, result["first"]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--count", type=int, default=100_000)
+    parser.add_argument("--runs", type=int, default=4)
+    parser.add_argument("--jar", default=os.path.join(ROOT, "jobs/target/spark-ssm-jobs.jar"))
+    parser.add_argument("--output", default=os.path.join(os.path.dirname(__file__), "results/signature_pipeline.json"))
+    for internal in ("--engine", "--cores", "--writer", "--folder"):
+        parser.add_argument(internal, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.engine:
+        run(options.engine, options.cores, options.writer, options.folder, options.runs, options.jar)
+        return
+
+    folder = tempfile.mkdtemp(prefix="spark-ssm-bench-")
+    rows = []
+    try:
+        generate(options.count, os.path.join(folder, "data"))
+        for writer in WRITERS:
+            reference = None
+            for engine in ENGINES:
+                for cores in (1, 2) if engine != "peer" else (2,):
+                    row, first = measure(engine, cores, writer, folder, options)
+                    reference = reference or first
+                    scale = max(abs(entry) for entry in reference)
+                    if max(abs(a - b) for a, b in zip(reference, first, strict=True)) > 1e-4 * scale:
+                        machine.fail(f"{engine} gives another signature than the peer")
+                    rows.append(row)
+            two = {row["engine"]: row["seconds"] for row in rows if row["writer"] == writer and row["cores"] == 2}
+            for row in rows:
+                if row["writer"] == writer and row["cores"] == 2 and row["engine"] != "peer":
+                    row["ratioToPeer"] = round(two["peer"] / row["seconds"], 2)
+                    one = next(r for r in rows if (r["engine"], r["cores"], r["writer"]) == (row["engine"], 1, writer))
+                    row["ratioToOneCore"] = round(one["seconds"] / row["seconds"], 2)
+    finally:
+        shutil.rmtree(folder)
+    versions = {name: importlib.metadata.version(name) for name in ("pyspark", "pysiglib")}
+    shape = {"count": options.count, "length": LENGTH, "channels": CHANNELS, "depth": DEPTH, "precision": "float32"}
+    machine.write(options.output, "signature_pipeline", rows, **versions, **shape)
+
+
+if __name__ == "__main__":
+    main()
