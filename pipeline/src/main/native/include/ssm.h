@@ -39,6 +39,12 @@ const char *ssm_target_name(void);
 int32_t ssm_target_select(const char *name);
 
 /*
+ * The kernels that the OpenBLAS loaded into this process uses, for example "SkylakeX"; "none" if there is no OpenBLAS,
+ * "unknown" if it does not say.
+ */
+const char *ssm_blas_core_name(void);
+
+/*
  * Truncated signatures of piecewise linear paths.
  *   values  [rows, channels]; sequence b is rows begin[b] .. end[b] (ranges may overlap: windows of one sequence)
  *   out     [batch, channels + channels^2 + ... + channels^depth]: without the leading 1, levels ascending, the words

@@ -47,9 +47,12 @@ final class HostBlas {
         c.stride());
   }
 
-  /** Name and version of the library. */
+  /** Name and version of the library, and which of its kernels it uses. */
   static String description() {
-    return openblas_nolapack.OPENBLAS_VERSION.strip();
+    Held.check();
+    return openblas_nolapack.OPENBLAS_VERSION.strip()
+        + " "
+        + Native.ssm_blas_core_name().getString();
   }
 
   /** A pointer that is moved rather than made anew. */

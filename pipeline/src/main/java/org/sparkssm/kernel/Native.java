@@ -25,6 +25,9 @@ public final class Native {
   /** The instruction set in use, for example {@code x86-64-v4}. */
   public static native @Cast("const char*") BytePointer ssm_target_name();
 
+  /** The kernels that the loaded OpenBLAS uses, for example {@code SkylakeX}. */
+  public static native @Cast("const char*") BytePointer ssm_blas_core_name();
+
   /** Selects the instruction set by name, or the best one by {@code auto}. */
   public static native int ssm_target_select(@Cast("const char*") BytePointer name);
 
