@@ -78,8 +78,21 @@ final class SequenceTraining {
   @Option(
       names = "--mode",
       paramLabel = "MODE",
-      description = "Where the work is done: auto (default), local or elastic.")
+      description =
+          "How workers run: barrier (one job for the whole training), elastic (a job per step,"
+              + " executors may come and go), or auto (default).")
   private String mode;
+
+  @Option(
+      names = "--checkpoint",
+      paramLabel = "DIR",
+      description = "Keep the state of the training here, to go on after an interruption.")
+  private String checkpoint;
+
+  @Option(
+      names = "--resume",
+      description = "Go on with the training that is kept in --checkpoint, if there is one.")
+  private boolean resume;
 
   @Option(
       names = "--device",
@@ -107,6 +120,8 @@ final class SequenceTraining {
     given.put("--learning-rate", learningRate);
     given.put("--weight-decay", weightDecay);
     given.put("--mode", mode);
+    given.put("--checkpoint", checkpoint);
+    given.put("--resume", resume ? true : null);
     given.put("--device", device);
     given.put("--max-time", maxTime);
     return given.keySet().stream().filter(name -> given.get(name) != null).findFirst();
@@ -183,6 +198,8 @@ final class SequenceTraining {
     Optional.ofNullable(learningRate).ifPresent(estimator::setLearningRate);
     Optional.ofNullable(weightDecay).ifPresent(estimator::setWeightDecay);
     Optional.ofNullable(mode).ifPresent(estimator::setMode);
+    Optional.ofNullable(checkpoint).ifPresent(estimator::setCheckpointDir);
+    estimator.setResume(resume);
     Optional.ofNullable(device).ifPresent(estimator::setDevice);
     Optional.ofNullable(microShards).ifPresent(estimator::setMicroShards);
     Optional.ofNullable(maxTime).map(SequenceTraining::seconds).ifPresent(estimator::setMaxSeconds);

@@ -102,6 +102,7 @@ public abstract class SequenceEstimator<
         (double) getOrDefault(validationFraction()),
         SequenceColumns.device(this, device(), dataset.sparkSession()),
         DataParallelTrainer.Mode.of(getOrDefault(mode())),
+        checkpoints(),
         listener == null ? new TrainingLog() : listener);
   }
 

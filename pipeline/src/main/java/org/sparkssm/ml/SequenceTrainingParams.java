@@ -45,6 +45,8 @@ public abstract class SequenceTrainingParams<
   private final DoubleParam maxSeconds;
   private final Param<String> device;
   private final Param<String> mode;
+  private final Param<String> checkpointDir;
+  private final BooleanParam resume;
 
   SequenceTrainingParams(String uid) {
     super(uid);
@@ -153,9 +155,19 @@ public abstract class SequenceTrainingParams<
         new Param<>(
             this,
             "mode",
-            "where micro-shards live: local (this process), elastic (Spark's cache, "
-                + "a job per step), or auto: local if Spark runs in this process",
+            "how workers run: barrier (one job for the whole training), elastic (a job per "
+                + "step, executors may come and go), or auto: barrier without dynamic allocation",
             words(DataParallelTrainer.Mode.words()));
+    checkpointDir =
+        new Param<>(
+            this,
+            "checkpointDir",
+            "folder for checkpoints on any Hadoop file system; empty: none are kept");
+    resume =
+        new BooleanParam(
+            this,
+            "resume",
+            "whether a training that is kept in checkpointDir goes on; if there is none, it begins");
     setDefault(epochs, 20);
     setDefault(batchSize, 32);
     setDefault(learningRate, 0.003);
@@ -169,6 +181,8 @@ public abstract class SequenceTrainingParams<
     setDefault(keepBest, false);
     setDefault(maxSeconds, 0.0);
     setDefault(mode, "auto");
+    setDefault(checkpointDir, "");
+    setDefault(resume, false);
     setDefault(microBatch, 0);
     setDefault(optimizer, "adamw");
     setDefault(momentum, 0.9);
@@ -214,6 +228,18 @@ public abstract class SequenceTrainingParams<
         (boolean) getOrDefault(keepBest),
         (int) getOrDefault(patience),
         (double) getOrDefault(maxSeconds));
+  }
+
+  /** Null: none are kept. */
+  final DataParallelTrainer.Checkpoints checkpoints() {
+    if (getOrDefault(checkpointDir).isEmpty()) {
+      if ((boolean) getOrDefault(resume)) {
+        throw new InvalidInputException("resume is set without checkpointDir, expected both");
+      }
+      return null;
+    }
+    return new DataParallelTrainer.Checkpoints(
+        getOrDefault(checkpointDir), (boolean) getOrDefault(resume));
   }
 
   public final IntParam epochs() {
@@ -294,6 +320,14 @@ public abstract class SequenceTrainingParams<
 
   public final Param<String> mode() {
     return mode;
+  }
+
+  public final Param<String> checkpointDir() {
+    return checkpointDir;
+  }
+
+  public final BooleanParam resume() {
+    return resume;
   }
 
   public final E setEpochs(int value) {
@@ -393,6 +427,16 @@ public abstract class SequenceTrainingParams<
 
   public final E setMode(String value) {
     set(mode, value);
+    return self();
+  }
+
+  public final E setCheckpointDir(String value) {
+    set(checkpointDir, value);
+    return self();
+  }
+
+  public final E setResume(boolean value) {
+    set(resume, value);
     return self();
   }
 }

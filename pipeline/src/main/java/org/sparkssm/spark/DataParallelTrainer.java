@@ -1,38 +1,26 @@
 package org.sparkssm.spark;
 
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Dataset;
-import org.apache.spark.storage.StorageLevel;
 import org.sparkssm.data.InvalidInputException;
 import org.sparkssm.kernel.Device;
-import org.sparkssm.kernel.Kernels;
-import org.sparkssm.model.HeadKind;
 import org.sparkssm.model.ModelSpec;
-import org.sparkssm.model.Scaling;
-import org.sparkssm.model.SequenceModel;
-import org.sparkssm.train.EpochOrder;
-import org.sparkssm.train.GradientExchange;
-import org.sparkssm.train.LocalExchange;
-import org.sparkssm.train.MicroShard;
-import org.sparkssm.train.Moments;
 import org.sparkssm.train.TrainedModel;
-import org.sparkssm.train.Trainer;
 import org.sparkssm.train.TrainingListener;
-import org.sparkssm.train.TrainingResult;
 import org.sparkssm.train.TrainingSettings;
 
 /**
  * Trains a model on the rows of a data set, synchronously and data-parallel over micro-shards. The
- * weights are the same bits for any partitions, cores, executors and either mode.
+ * weights are the same bits for any partitions, cores, executors, either mode, restarts, and for a
+ * training that was interrupted and resumed.
  *
  * @param spec with the sizes of input and output filled in
  * @param validationFraction share of rows kept for validation
  * @param device where the arithmetic runs
- * @param mode where the micro-shards live
+ * @param mode how the workers run
+ * @param checkpoints nullable: none are kept
  */
 public record DataParallelTrainer(
     ModelSpec spec,
@@ -40,15 +28,26 @@ public record DataParallelTrainer(
     double validationFraction,
     Device device,
     Mode mode,
+    Checkpoints checkpoints,
     TrainingListener listener) {
+  private static final String DYNAMIC_ALLOCATION = "spark.dynamicAllocation.enabled";
+  private static final String INTERRUPT = "spark.job.interruptOnCancel";
 
-  /** Where the micro-shards live. */
+  /**
+   * Where and how a training is kept.
+   *
+   * @param folder on any Hadoop file system
+   * @param resume whether a training that is kept there goes on; if there is none, it begins
+   */
+  public record Checkpoints(String folder, boolean resume) {}
+
+  /** How the workers run. */
   public enum Mode {
-    /** {@link #LOCAL} if Spark runs in this process, else {@link #ELASTIC}. */
+    /** {@link #BARRIER}, unless executors come and go by dynamic allocation. */
     AUTO("auto"),
-    /** In this process, without Spark jobs during the training. */
-    LOCAL("local"),
-    /** In Spark's cache, a job per step. */
+    /** As tasks of one barrier job that lasts for the whole training and exchange gradients. */
+    BARRIER("barrier"),
+    /** As tasks of a Spark job per step, on executors that may come and go. */
     ELASTIC("elastic");
 
     private final String word;
@@ -81,81 +80,58 @@ public record DataParallelTrainer(
                   new InvalidInputException(
                       "mode is '" + word + "', expected one of " + String.join(", ", words())));
     }
+
+    /**
+     * The mode to train in.
+     *
+     * @throws InvalidInputException if this one is not possible
+     */
+    Mode chosen(JavaSparkContext context) {
+      boolean dynamic = isDynamic(context);
+      if (this == BARRIER && dynamic) {
+        throw new InvalidInputException(
+            "mode barrier needs executors that stay, and "
+                + DYNAMIC_ALLOCATION
+                + " is true; use mode elastic, or switch dynamic allocation off");
+      }
+      return this != AUTO ? this : dynamic ? ELASTIC : BARRIER;
+    }
+
+    /** Why {@link #chosen} is what it is. */
+    String reason(JavaSparkContext context) {
+      if (this != AUTO) {
+        return "as asked for";
+      }
+      return isDynamic(context)
+          ? "auto: executors come and go by dynamic allocation"
+          : "auto: executors stay";
+    }
+
+    private static boolean isDynamic(JavaSparkContext context) {
+      return !context.isLocal() && context.getConf().getBoolean(DYNAMIC_ALLOCATION, false);
+    }
   }
 
   /**
-   * Trains from the initial parameters.
+   * Trains from the initial parameters, or from where a checkpoint left off.
    *
    * @param classes names of the classes; empty if they have none
-   * @throws InvalidInputException if a row does not fit
+   * @throws InvalidInputException if a row does not fit, the mode is not possible, or the
+   *     checkpoint folder cannot be used
+   * @throws java.util.concurrent.CancellationException if the thread is interrupted or the jobs are
+   *     cancelled
    */
   public TrainedModel train(Dataset<?> dataset, SequenceReader reader, List<String> classes) {
     JavaSparkContext context =
         JavaSparkContext.fromSparkContext(dataset.sparkSession().sparkContext());
-    boolean local = mode == Mode.LOCAL || (mode == Mode.AUTO && context.isLocal());
-    int count = settings.microShards();
-    int cores = Math.max(1, context.defaultParallelism());
-    MicroShards micro =
-        MicroShards.of(
-            reader.read(dataset),
-            reader.labelPerStep(),
-            reader.idColumn().isEmpty(),
-            count,
-            Math.min(count, Integer.highestOneBit(cores)),
-            validationFraction,
-            settings.seed());
-    JavaRDD<MicroShard> shards = micro.shards().persist(StorageLevel.MEMORY_AND_DISK());
-    try {
-      SequenceModel model = new SequenceModel(spec, scaling(micro, reader.channels()));
-      EpochOrder order = EpochOrder.of(micro.trainingRows(), settings);
-      try (Kernels kernels = device.open();
-          GradientExchange exchange =
-              local
-                  ? new LocalExchange(model, collected(shards), order, cores, device::open)
-                  : new ElasticExchange(context, shards, model, order, device)) {
-        listener.begins(exchange.description(), micro.trainingRows(), micro.validationRows());
-        TrainingResult result =
-            new Trainer(model, settings, order, exchange, listener).train(kernels);
-        return trained(micro, model, result, kernels.description(), classes);
-      }
+    String interrupt = context.getLocalProperty(INTERRUPT);
+    context.setLocalProperty(INTERRUPT, "true");
+    try (TrainingRun run = new TrainingRun(this, context, dataset, reader)) {
+      return run.train(classes);
+    } catch (Exception e) { // Spark throws checked ones unannounced
+      throw SparkJobs.failure(e);
     } finally {
-      shards.unpersist(false);
+      context.setLocalProperty(INTERRUPT, interrupt);
     }
-  }
-
-  private Scaling scaling(MicroShards micro, int channels) {
-    boolean numbers = spec.head().kind() == HeadKind.REGRESSION;
-    return micro.sum(shard -> Moments.of(shard, channels), Moments::plus).scaling(spec, numbers);
-  }
-
-  /** Partition by partition, so that one result is never larger than a partition. */
-  private static List<MicroShard> collected(JavaRDD<MicroShard> shards) {
-    List<MicroShard> collected = new ArrayList<>();
-    shards.toLocalIterator().forEachRemaining(collected::add);
-    shards.unpersist(false);
-    return collected;
-  }
-
-  private TrainedModel trained(
-      MicroShards micro,
-      SequenceModel model,
-      TrainingResult result,
-      String description,
-      List<String> classes) {
-    return new TrainedModel(
-        spec,
-        model.scaling(),
-        result.parameters(),
-        classes,
-        new TrainedModel.Training(
-            micro.trainingRows(),
-            micro.validationRows(),
-            validationFraction,
-            settings.seed(),
-            result.epoch(),
-            description,
-            result.seconds(),
-            result.sequencesPerSecond(),
-            result.history()));
   }
 }

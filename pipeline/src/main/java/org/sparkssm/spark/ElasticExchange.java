@@ -4,12 +4,12 @@ import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
-import java.util.concurrent.CancellationException;
-import java.util.concurrent.ExecutionException;
+import java.util.Map;
 import org.apache.spark.api.java.JavaFutureAction;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
+import org.sparkssm.data.InvalidInputException;
 import org.sparkssm.kernel.Device;
 import org.sparkssm.model.LossSums;
 import org.sparkssm.model.ModelSpec;
@@ -33,6 +33,7 @@ final class ElasticExchange implements GradientExchange {
   private final JavaRDD<MicroShard> shards;
   private final int microShards;
   private final Setup setup;
+  private final String kernels;
 
   /** What a task needs to make a worker; travels with every task. */
   private record Setup(String spec, Scaling scaling, EpochOrder order, Device device)
@@ -61,14 +62,16 @@ final class ElasticExchange implements GradientExchange {
     private final float[] gradient;
     private final double[] sums;
     private final String failure;
+    private final String kernels;
 
-    Subtree(FixedTree.Node<GradientSum> node) {
+    Subtree(FixedTree.Node<GradientSum> node, String kernels) {
       GradientSum sum = node.sum();
       first = node.first();
       size = node.size();
       gradient = sum.gradient();
       sums = sum.sums().toArray();
       failure = sum.failure();
+      this.kernels = kernels;
     }
 
     FixedTree.Node<GradientSum> node() {
@@ -79,13 +82,16 @@ final class ElasticExchange implements GradientExchange {
 
   /**
    * @param shards cached
+   * @param kernels description of the driver's, which makes the optimizer steps
    */
   ElasticExchange(
       JavaSparkContext context,
       JavaRDD<MicroShard> shards,
       SequenceModel model,
       EpochOrder order,
-      Device device) {
+      Device device,
+      String kernels) {
+    this.kernels = kernels;
     this.context = context;
     this.shards = shards;
     this.microShards = order.microShards();
@@ -122,17 +128,34 @@ final class ElasticExchange implements GradientExchange {
               .mapPartitions(part -> compute(part, taskSetup, broadcast.value(), step))
               .collectAsync();
       List<FixedTree.Node<GradientSum>> nodes = new ArrayList<>();
-      result(job).forEach(subtree -> nodes.add(subtree.node()));
+      for (Subtree subtree : SparkJobs.result(job)) {
+        requireSameKernels(subtree);
+        nodes.add(subtree.node());
+      }
       return FixedTree.root(nodes, microShards, GradientSum::plus);
     } finally {
       broadcast.destroy();
     }
   }
 
+  private void requireSameKernels(Subtree subtree) {
+    if (!subtree.kernels.equals(kernels)) {
+      throw new InvalidInputException(
+          KernelsAgreement.difference(
+              Map.of(
+                  kernels,
+                  List.of("the driver"),
+                  subtree.kernels,
+                  List.of("the executor of micro-shard " + subtree.first))));
+    }
+  }
+
   private static Iterator<Subtree> compute(
       Iterator<MicroShard> part, Setup setup, float[] parameters, ShardStep step) {
     List<FixedTree.Node<GradientSum>> nodes = new ArrayList<>();
+    String kernels;
     try (ShardWorker worker = setup.worker(parameters)) {
+      kernels = worker.kernels();
       while (part.hasNext()) {
         MicroShard shard = part.next();
         GradientSum sum;
@@ -146,19 +169,9 @@ final class ElasticExchange implements GradientExchange {
         nodes.add(FixedTree.leaf(shard.number(), sum));
       }
     }
-    return FixedTree.join(nodes, GradientSum::plus).stream().map(Subtree::new).iterator();
-  }
-
-  private static List<Subtree> result(JavaFutureAction<List<Subtree>> job) {
-    try {
-      return job.get();
-    } catch (InterruptedException e) {
-      job.cancel(true);
-      Thread.currentThread().interrupt();
-      throw new CancellationException("training was interrupted");
-    } catch (ExecutionException e) {
-      throw e.getCause() instanceof RuntimeException cause ? cause : new IllegalStateException(e);
-    }
+    return FixedTree.join(nodes, GradientSum::plus).stream()
+        .map(node -> new Subtree(node, kernels))
+        .iterator();
   }
 
   @Override

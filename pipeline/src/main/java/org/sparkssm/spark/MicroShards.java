@@ -42,7 +42,7 @@ public record MicroShards(
    * Ranks and distributes the rows.
    *
    * @param idsRepeat whether rows of one id are equal rows, so that their order does not matter
-   * @param partitions of the result, a power of two up to {@code count}
+   * @param partitions of the result, up to {@code count}; {@link WorkerLayout} says which has what
    * @throws InvalidInputException if an id occurs twice or no training row is left
    */
   public static MicroShards of(
@@ -124,8 +124,8 @@ public record MicroShards(
       int count,
       int partitions,
       boolean labelPerStep) {
-    int first = (int) ((long) partition * count / partitions);
-    int end = (int) ((partition + 1L) * count / partitions);
+    int first = WorkerLayout.firstMicroShard(partition, partitions, count);
+    int end = WorkerLayout.firstMicroShard(partition + 1, partitions, count);
     long memory = memoryBytes(SparkEnv.get().conf()) / (2L * count);
     List<SequenceCollector> collectors = new ArrayList<>();
     for (int i = 0; i < 2 * (end - first); i++) {
@@ -215,7 +215,7 @@ public record MicroShards(
 
     @Override
     public int getPartition(Object key) {
-      return (int) (((long) key >>> PLACE_BITS) * partitions / count);
+      return WorkerLayout.workerOf((int) ((long) key >>> PLACE_BITS), partitions, count);
     }
 
     @Override

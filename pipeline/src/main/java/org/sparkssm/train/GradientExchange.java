@@ -3,9 +3,8 @@ package org.sparkssm.train;
 import org.sparkssm.model.LossSums;
 
 /**
- * How the sums over all micro-shards come together: in threads of this JVM ({@link LocalExchange}),
- * or in tasks of a cluster. Every implementation adds along {@link FixedTree}, so that all give the
- * same bits.
+ * How the sums over all micro-shards come together among the workers of a training. Every
+ * implementation adds along {@link FixedTree}, so that all give the same bits.
  */
 public interface GradientExchange extends AutoCloseable {
 

@@ -95,7 +95,7 @@ public final class ModelFiles {
     float[] parameters =
         parameters(
             new SequenceModel(spec, scaling).layout(),
-            Safetensors.read(weights, where + "/" + WEIGHTS),
+            Safetensors.read(weights, where + "/" + WEIGHTS).tensors(),
             where + "/" + WEIGHTS);
     TrainedModel model = new TrainedModel(spec, scaling, parameters, classes, training);
     String expected = node.path("weightsSha256").asText();

@@ -36,6 +36,14 @@ public final class Safetensors {
   public record Entry(int[] shape, float[] values) {}
 
   /**
+   * What a file holds.
+   *
+   * @param tensors by name
+   * @param metadata texts of the header
+   */
+  public record Content(Map<String, Entry> tensors, Map<String, String> metadata) {}
+
+  /**
    * Writes tensors in the order of the map and leaves the stream open.
    *
    * @param metadata texts for the header's {@code __metadata__}
@@ -72,12 +80,12 @@ public final class Safetensors {
   }
 
   /**
-   * Reads all tensors.
+   * Reads a whole file.
    *
    * @param where the file, for messages
    * @throws InvalidInputException if it is damaged or holds other than float32
    */
-  public static Map<String, Entry> read(InputStream in, String where) throws IOException {
+  public static Content read(InputStream in, String where) throws IOException {
     long length = ByteBuffer.wrap(exactly(in, 8, where)).order(ByteOrder.LITTLE_ENDIAN).getLong();
     if (length < 2 || length > LONGEST_HEADER) {
       throw damaged(where, "its header would be " + length + " bytes long");
@@ -90,13 +98,17 @@ public final class Safetensors {
     }
     byte[] content = in.readAllBytes();
     Map<String, Entry> tensors = new LinkedHashMap<>();
+    Map<String, String> metadata = new LinkedHashMap<>();
+    for (Map.Entry<String, JsonNode> text : header.path("__metadata__").properties()) {
+      metadata.put(text.getKey(), text.getValue().asText());
+    }
     for (Map.Entry<String, JsonNode> property : header.properties()) {
       if (!property.getKey().equals("__metadata__")) {
         tensors.put(
             property.getKey(), tensor(property.getKey(), property.getValue(), content, where));
       }
     }
-    return tensors;
+    return new Content(tensors, metadata);
   }
 
   private static Entry tensor(String name, JsonNode node, byte[] content, String where) {

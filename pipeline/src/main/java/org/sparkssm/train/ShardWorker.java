@@ -36,6 +36,11 @@ public final class ShardWorker implements AutoCloseable {
     this.gradients = kernels.allocate(1, model.layout().size());
   }
 
+  /** Description of the kernels. */
+  public String kernels() {
+    return kernels.description();
+  }
+
   /** Takes over the parameters of the next calls; [P]. */
   public void setParameters(float[] values) {
     kernels.write(parameters, values, 0);

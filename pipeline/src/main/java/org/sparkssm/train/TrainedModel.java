@@ -1,10 +1,5 @@
 package org.sparkssm.train;
 
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import java.util.List;
 import org.sparkssm.model.ModelSpec;
 import org.sparkssm.model.Scaling;
@@ -68,13 +63,6 @@ public record TrainedModel(
 
   /** Hash of the parameters' bits (little-endian, in the order of the layout), hexadecimal. */
   public String weightsSha256() {
-    ByteBuffer bytes =
-        ByteBuffer.allocate(Float.BYTES * parameters.length).order(ByteOrder.LITTLE_ENDIAN);
-    bytes.asFloatBuffer().put(parameters);
-    try {
-      return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes.array()));
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every Java platform has SHA-256", e);
-    }
+    return WeightsHash.hexadecimal(WeightsHash.of(parameters));
   }
 }

@@ -17,4 +17,10 @@ public record TrainingResult(
     List<EpochRecord> history,
     int epoch,
     double seconds,
-    double sequencesPerSecond) {}
+    double sequencesPerSecond) {
+
+  /** The same with other parameters. */
+  public TrainingResult withParameters(float[] others) {
+    return new TrainingResult(others, history, epoch, seconds, sequencesPerSecond);
+  }
+}

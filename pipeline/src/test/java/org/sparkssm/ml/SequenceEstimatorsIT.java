@@ -95,13 +95,13 @@ class SequenceEstimatorsIT {
   void weightsAreTheSameBitsForAnyPartitionsAndMode() {
     SequenceClassifier classifier =
         classifier().setEpochs(2).setDropout(0.1).setValidationFraction(0.2).setWidth(5);
-    String hash = classifier.setMode("local").fit(walks.repartition(1)).weightsSha256();
+    String hash = classifier.setMode("barrier").fit(walks.repartition(1)).weightsSha256();
     assertEquals(hash, classifier.fit(walks.repartition(7)).weightsSha256());
     assertEquals(hash, classifier.fit(walks.orderBy(functions.col("id").desc())).weightsSha256());
     SequenceClassificationModel elastic = classifier.setMode("elastic").fit(walks.repartition(3));
     assertEquals(hash, elastic.weightsSha256());
     assertEquals(
-        classifier.setMode("local").fit(walks).summary().history().get(1).validation(),
+        classifier.setMode("barrier").fit(walks).summary().history().get(1).validation(),
         elastic.summary().history().get(1).validation());
     assertFalse(hash.equals(classifier.setSeed(2).fit(walks).weightsSha256()));
   }

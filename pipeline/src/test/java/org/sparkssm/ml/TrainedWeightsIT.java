@@ -18,6 +18,7 @@ class TrainedWeightsIT {
   void coresModeAndSerializerDoNotChangeABit() throws IOException, InterruptedException {
     String oneCore = weights("local[1]", JAVA, "auto");
     assertEquals(oneCore, weights("local[2]", JAVA, "auto"));
+    assertEquals(oneCore, weights("local[3]", KRYO, "barrier"));
     assertEquals(oneCore, weights("local[2]", KRYO, "elastic"));
   }
 

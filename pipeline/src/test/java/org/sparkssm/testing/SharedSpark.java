@@ -16,6 +16,8 @@ public final class SharedSpark {
             .master("local[2]")
             .appName("spark-ssm tests")
             .config("spark.ui.enabled", "false")
+            .config("spark.ssm.checkpointInterval", "0ms")
+            .config("spark.ssm.checkpointLease", "1s")
             .config("spark.sql.shuffle.partitions", "4")
             .config("spark.driver.host", "127.0.0.1")
             .config("spark.driver.bindAddress", "127.0.0.1")
