@@ -4,22 +4,30 @@ import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.xxhash64;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.apache.spark.ml.evaluation.BinaryClassificationEvaluator;
+import org.apache.spark.ml.evaluation.MulticlassClassificationEvaluator;
+import org.apache.spark.ml.evaluation.RegressionEvaluator;
+import org.apache.spark.mllib.evaluation.RegressionMetrics;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
-import org.apache.spark.sql.functions;
 import org.sparkssm.data.InvalidInputException;
 import org.sparkssm.data.LabelDescription;
 
 /**
  * Predictions beside labels, and how good they are.
  *
- * @param rows columns (id bigint, label double, prediction double), kept by the caller
+ * @param rows columns (id bigint, label double, prediction double) and possibly probability
+ *     (vector), kept by the caller
  * @param label what the labels are
  */
 record Predictions(Dataset<Row> rows, LabelDescription label) {
+
+  /** Column of class probabilities. */
+  static final String PROBABILITY = "probability";
 
   /** A pair of the sample. */
   record Sample(long id, double label, double prediction) {}
@@ -30,34 +38,51 @@ record Predictions(Dataset<Row> rows, LabelDescription label) {
   }
 
   /**
-   * Regression: rmse, mae, r2. Classification: accuracy, macroF1.
+   * Regression: rmse, mae, and r2 unless all labels are equal. Classification: accuracy and
+   * macroF1; where there are probabilities, logLoss, and, for two classes that both occur,
+   * areaUnderRoc. By MLlib's evaluators, but for macroF1.
    *
    * @throws InvalidInputException if there is no row
    */
   Map<String, Double> metrics() {
+    if (rows.isEmpty()) {
+      throw new InvalidInputException("the split is empty, expected at least one row");
+    }
     return label.kind() == LabelDescription.Kind.CLASS
         ? classificationMetrics(confusion())
         : regressionMetrics();
   }
 
   private Map<String, Double> regressionMetrics() {
-    var error = col("prediction").minus(col("label"));
-    Row sums =
-        rows.agg(
-                functions.count(functions.lit(1)),
-                functions.sum(error.multiply(error)),
-                functions.sum(functions.abs(error)),
-                functions.var_pop(col("label")))
-            .first();
-    long count = sums.getLong(0);
-    requireRows(count);
-    double squares = sums.getDouble(1);
-    double variance = sums.getDouble(3);
+    RegressionMetrics found = new RegressionEvaluator().getMetrics(rows);
     Map<String, Double> metrics = new LinkedHashMap<>();
-    metrics.put("rmse", Math.sqrt(squares / count));
-    metrics.put("mae", sums.getDouble(2) / count);
-    if (variance > 0) {
-      metrics.put("r2", 1 - squares / count / variance);
+    metrics.put("rmse", found.rootMeanSquaredError());
+    metrics.put("mae", found.meanAbsoluteError());
+    if (Double.isFinite(found.r2())) {
+      metrics.put("r2", found.r2());
+    }
+    return metrics;
+  }
+
+  private Map<String, Double> probabilityMetrics(long[][] confusion) {
+    Map<String, Double> metrics = new LinkedHashMap<>();
+    if (!Arrays.asList(rows.columns()).contains(PROBABILITY)) {
+      return metrics;
+    }
+    metrics.put(
+        "logLoss",
+        new MulticlassClassificationEvaluator()
+            .setProbabilityCol(PROBABILITY)
+            .setMetricName("logLoss")
+            .evaluate(rows));
+    boolean isBinary = confusion.length == 2;
+    if (isBinary && Arrays.stream(confusion).allMatch(row -> row[0] + row[1] > 0)) {
+      metrics.put(
+          "areaUnderRoc",
+          new BinaryClassificationEvaluator()
+              .setRawPredictionCol(PROBABILITY)
+              .setNumBins(0) // every threshold: exact
+              .evaluate(rows));
     }
     return metrics;
   }
@@ -82,7 +107,7 @@ record Predictions(Dataset<Row> rows, LabelDescription label) {
     return (int) value;
   }
 
-  private static Map<String, Double> classificationMetrics(long[][] confusion) {
+  private Map<String, Double> classificationMetrics(long[][] confusion) {
     long count = 0;
     long right = 0;
     double f1 = 0;
@@ -101,17 +126,11 @@ record Predictions(Dataset<Row> rows, LabelDescription label) {
         f1 += 2.0 * confusion[c][c] / (labelled + predicted);
       }
     }
-    requireRows(count);
     Map<String, Double> metrics = new LinkedHashMap<>();
     metrics.put("accuracy", (double) right / count);
     metrics.put("macroF1", f1 / present);
+    metrics.putAll(probabilityMetrics(confusion));
     return metrics;
-  }
-
-  private static void requireRows(long count) {
-    if (count == 0) {
-      throw new InvalidInputException("the split is empty, expected at least one row");
-    }
   }
 
   /** Up to {@code limit} rows, the same ones for the same ids. */

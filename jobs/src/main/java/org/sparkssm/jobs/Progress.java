@@ -12,10 +12,12 @@ import org.apache.spark.scheduler.SparkListener;
 import org.apache.spark.scheduler.SparkListenerStageCompleted;
 import org.apache.spark.scheduler.SparkListenerStageSubmitted;
 import org.apache.spark.scheduler.SparkListenerTaskEnd;
+import org.sparkssm.train.EpochRecord;
+import org.sparkssm.train.TrainingListener;
 
 /**
- * A progress bar of the running stages' tasks: redrawn in place on a terminal, a line every ten
- * seconds elsewhere; nothing for work that takes less than two seconds.
+ * A progress bar of a training, or else of the running stages' tasks: redrawn in place on a
+ * terminal, a line every ten seconds elsewhere; nothing for work that takes less than two seconds.
  */
 final class Progress extends SparkListener implements AutoCloseable {
   private static final int WIDTH = 30;
@@ -39,6 +41,7 @@ final class Progress extends SparkListener implements AutoCloseable {
   private long rows;
   private long lastDrawn;
   private boolean drawn;
+  private TrainingListener.Progress training;
 
   @SuppressWarnings("SystemConsoleNull") // JDK 17 and 21 return null where output is redirected
   private Progress(SparkContext context, String name, PrintWriter out) {
@@ -80,15 +83,50 @@ final class Progress extends SparkListener implements AutoCloseable {
     }
   }
 
+  /** Tells the course of a training: its bar, and a line an epoch. */
+  TrainingListener training() {
+    return new TrainingListener() {
+      @Override
+      public void begins(String description, long trainingRows, long validationRows) {
+        tell(
+            "%,d sequences, %,d more for validation; %s"
+                .formatted(trainingRows, validationRows, description));
+      }
+
+      @Override
+      public void progresses(Progress progress) {
+        synchronized (org.sparkssm.jobs.Progress.this) {
+          training = progress;
+        }
+      }
+
+      @Override
+      public void epochEnds(EpochRecord epoch) {
+        tell(
+            "epoch %d: training loss %.5g, validation %s, %.0f s"
+                .formatted(
+                    epoch.epoch(), epoch.trainingLoss(), epoch.validation(), epoch.seconds()));
+      }
+    };
+  }
+
+  /** Prints a line above the bar. */
+  private synchronized void tell(String line) {
+    clear();
+    out.println(line);
+    lastDrawn = System.nanoTime();
+  }
+
   private synchronized void draw() {
     long now = System.nanoTime();
-    int tasks = tasksOfRunningStages.values().stream().mapToInt(Integer::intValue).sum();
     boolean due = terminal || now - lastDrawn >= LOG_NANOS;
-    if (tasks == 0 || now - start < QUIET_NANOS || !due) {
+    if (now - start < QUIET_NANOS || !due) {
       return;
     }
-    int done = doneOfRunningStages.values().stream().mapToInt(Integer::intValue).sum();
-    String line = line(done, tasks, Duration.ofNanos(now - start));
+    String line = training == null ? tasks(Duration.ofNanos(now - start)) : steps(training);
+    if (line.isEmpty()) {
+      return;
+    }
     if (terminal) {
       out.print("\r" + line);
       out.flush();
@@ -99,18 +137,50 @@ final class Progress extends SparkListener implements AutoCloseable {
     lastDrawn = now;
   }
 
-  private String line(int done, int tasks, Duration elapsed) {
-    int filled = (int) ((long) WIDTH * done / tasks);
+  /** Empty if no stage runs. */
+  private String tasks(Duration elapsed) {
+    int tasks = tasksOfRunningStages.values().stream().mapToInt(Integer::intValue).sum();
+    if (tasks == 0) {
+      return "";
+    }
+    int done = doneOfRunningStages.values().stream().mapToInt(Integer::intValue).sum();
     return String.format(
-        "%s [%s%s] %d/%d tasks%s, %d:%02d",
+        "%s %s %d/%d tasks%s, %s",
         name,
-        "#".repeat(filled),
-        ".".repeat(WIDTH - filled),
+        bar(done, tasks),
         done,
         tasks,
         rows > 0 ? String.format(", %,d rows written", rows) : "",
-        elapsed.toMinutes(),
-        elapsed.toSecondsPart());
+        time(elapsed));
+  }
+
+  private String steps(TrainingListener.Progress at) {
+    return String.format(
+        "%s %s epoch %d/%d, loss %.5g, %,.0f sequences/s, %s left",
+        name,
+        bar(at.step(), at.steps()),
+        at.epoch(),
+        at.epochs(),
+        at.loss(),
+        at.sequencesPerSecond(),
+        time(Duration.ofSeconds(Math.round(at.secondsLeft()))));
+  }
+
+  private static String bar(long done, long all) {
+    int filled = (int) (WIDTH * done / all);
+    return "[" + "#".repeat(filled) + ".".repeat(WIDTH - filled) + "]";
+  }
+
+  private static String time(Duration time) {
+    return String.format("%d:%02d", time.toMinutes(), time.toSecondsPart());
+  }
+
+  private void clear() {
+    if (drawn) {
+      out.print("\r" + " ".repeat(100) + "\r");
+      out.flush();
+      drawn = false;
+    }
   }
 
   @Override
@@ -118,10 +188,7 @@ final class Progress extends SparkListener implements AutoCloseable {
     clock.shutdownNow();
     context.removeSparkListener(this);
     synchronized (this) {
-      if (drawn) {
-        out.print("\r" + " ".repeat(100) + "\r");
-        out.flush();
-      }
+      clear();
     }
   }
 }

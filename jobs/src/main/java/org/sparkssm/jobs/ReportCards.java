@@ -10,7 +10,10 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.functions;
+import org.apache.spark.sql.types.DataTypes;
 import org.sparkssm.data.DataSetManifest;
 import org.sparkssm.data.LabelDescription;
 import org.sparkssm.data.SequenceSchema;
@@ -22,6 +25,7 @@ import org.sparkssm.jobs.report.Plot;
 import org.sparkssm.spark.FeatureDataSet;
 import org.sparkssm.spark.FeatureManifest;
 import org.sparkssm.spark.ModelManifest;
+import org.sparkssm.spark.PredictionStore;
 import org.sparkssm.spark.SequenceDataSet;
 
 /** The parts of a report, one per input. */
@@ -29,7 +33,6 @@ final class ReportCards {
   private static final int SAMPLES = 3;
   private static final int CHANNELS_DRAWN = 4;
   private static final int POINTS_DRAWN = 400;
-  private static final int BINS = 30;
 
   private ReportCards() {}
 
@@ -121,51 +124,12 @@ final class ReportCards {
     if (!label.perSequence()) {
       return "";
     }
-    if (label.kind() == LabelDescription.Kind.CLASS) {
-      return Html.figure("Sequences per class.", classBars(data.rows(), label));
-    }
     Dataset<Row> labels = data.rows().select(col(SequenceSchema.LABEL).as("x"));
-    Row range = labels.selectExpr("min(x)", "max(x)").first();
-    double low = range.getDouble(0);
-    double width = (range.getDouble(1) - low) / BINS;
-    if (!(width > 0)) {
-      return "";
+    if (label.kind() == LabelDescription.Kind.CLASS) {
+      return Html.figure("Sequences per class.", Distributions.classes(labels, label.classes()));
     }
-    double[] heights = new double[BINS];
-    String bin = String.format(Locale.ROOT, "least(int((x - %s) / %s), %d)", low, width, BINS - 1);
-    for (Row row : labels.selectExpr(bin + " as bin").groupBy("bin").count().collectAsList()) {
-      heights[row.getInt(0)] = row.getLong(1);
-    }
-    double[] edges = new double[BINS + 1];
-    for (int k = 0; k <= BINS; k++) {
-      edges[k] = low + k * width;
-    }
-    double highest = Arrays.stream(heights).max().orElse(1);
-    Plot plot =
-        new Plot(
-            "histogram of the labels",
-            Axis.linear("label", edges),
-            Axis.between("sequences", 0, 1.05 * highest));
-    return Html.figure("Distribution of the labels.", plot.bars(edges, heights).toSvg());
-  }
-
-  private static String classBars(Dataset<Row> rows, LabelDescription label) {
-    long[] counts = new long[label.classCount()];
-    for (Row row : rows.groupBy(SequenceSchema.LABEL).count().collectAsList()) {
-      counts[row.getInt(0)] = row.getLong(1);
-    }
-    long most = Arrays.stream(counts).max().orElse(1);
-    StringBuilder html = new StringBuilder("<div class=\"bars\">");
-    for (int k = 0; k < counts.length; k++) {
-      html.append(
-          String.format(
-              Locale.ROOT,
-              "<span>%s</span><i style=\"width:%.1f%%\"></i><b>%d</b>",
-              Html.escape(label.classes().get(k)),
-              100.0 * counts[k] / Math.max(1, most),
-              counts[k]));
-    }
-    return html.append("</div>").toString();
+    String histogram = Distributions.numbers(labels, "label");
+    return histogram.isEmpty() ? "" : Html.figure("Distribution of the labels.", histogram);
   }
 
   private static String samples(SequenceDataSet data) {
@@ -344,6 +308,41 @@ final class ReportCards {
     return number instanceof Number found ? found.doubleValue() : Double.NaN;
   }
 
+  /** Facts and distribution of predictions. */
+  static Card predictions(String id, String path, PredictionStore.StoredPredictions predictions) {
+    PredictionStore.Manifest manifest = predictions.manifest();
+    Map<String, String> facts = new LinkedHashMap<>();
+    facts.put("rows", "%,d".formatted(manifest.count()));
+    manifest.origin().forEach((name, value) -> facts.put(label(name), String.valueOf(value)));
+    facts.put("folder", path);
+    Dataset<Row> rows = predictions.rows();
+    List<String> columns = List.of(rows.columns());
+    String chart = "";
+    if (columns.contains("class")) {
+      List<String> names =
+          rows.select("class").distinct().sort("class").as(Encoders.STRING()).collectAsList();
+      Dataset<Row> indices =
+          rows.select(
+              functions
+                  .array_position(functions.lit(names.toArray(String[]::new)), col("class"))
+                  .minus(1)
+                  .as("x"));
+      chart = Html.figure("Predictions per class.", Distributions.classes(indices, names));
+    } else if (rows.schema().apply("prediction").dataType().equals(DataTypes.DoubleType)) {
+      String histogram =
+          Distributions.numbers(rows.select(col("prediction").as("x")), "prediction");
+      chart = histogram.isEmpty() ? "" : Html.figure("Distribution of the predictions.", histogram);
+    }
+    String heading = "predictions of " + manifest.origin().get("model");
+    return new Card(
+        heading,
+        Html.card(
+            id,
+            "Predictions",
+            heading,
+            Html.facts(facts) + "<div class=\"charts\">" + chart + "</div>"));
+  }
+
   /** Metrics, and predictions against labels. */
   static Card evaluation(String id, Evaluation evaluation) {
     Map<String, String> facts = new LinkedHashMap<>();
@@ -402,6 +401,8 @@ final class ReportCards {
       case "mae" -> "MAE";
       case "r2" -> "R²";
       case "macroF1" -> "macro F1";
+      case "areaUnderRoc" -> "area under ROC";
+      case "weightsSha256" -> "weights (SHA-256)";
       default ->
           name.replaceAll("([a-z])([A-Z])", "$1 $2")
               .toLowerCase(Locale.ROOT)

@@ -19,6 +19,7 @@ import org.sparkssm.jobs.report.Html;
 import org.sparkssm.spark.FeatureStore;
 import org.sparkssm.spark.HadoopFiles;
 import org.sparkssm.spark.ModelStore;
+import org.sparkssm.spark.PredictionStore;
 import org.sparkssm.spark.SequenceStore;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -28,7 +29,7 @@ import picocli.CommandLine.Option;
     name = "report",
     description =
         "Writes one HTML page, which needs no network, about what the other commands wrote: data"
-            + " sets, features, models, and the files of evaluate --output.")
+            + " sets, features, models, predictions, and the files of evaluate --output.")
 final class ReportCommand extends SparkCommand {
   private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -90,6 +91,8 @@ final class ReportCommand extends SparkCommand {
         content.add(id, ReportCards.features(id, FeatureStore.read(spark, input)));
       } else if (ModelStore.isModel(spark, input)) {
         content.add(id, ReportCards.model(id, input, ModelStore.readManifest(spark, input)));
+      } else if (PredictionStore.isPredictions(spark, input)) {
+        content.add(id, ReportCards.predictions(id, input, PredictionStore.read(spark, input)));
       } else if (isFile(input)) {
         Evaluation evaluation = evaluation(input);
         content.evaluations.add(evaluation);

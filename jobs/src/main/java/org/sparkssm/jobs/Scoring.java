@@ -4,9 +4,11 @@ import static org.apache.spark.sql.functions.arrays_zip;
 import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.explode;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.apache.spark.ml.Transformer;
+import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -57,11 +59,13 @@ record Scoring(
                     modelPath,
                     manifest.features() == null ? "sequences" : manifest.features()));
       }
+      checkScales(features.manifest().source(), manifest.source(), true);
       return new Scoring(
           model, features.manifest().source(), features.rows(), model.predictionStages());
     }
     SequenceDataSet sequences = SequenceStore.read(spark, input);
     checkInput(sequences.manifest(), manifest.source(), input, modelPath);
+    checkScales(sequences.manifest(), manifest.source(), false);
     Dataset<Row> rows =
         ChannelScaling.between(sequences.manifest(), manifest.source()).apply(sequences.rows());
     return new Scoring(model, sequences.manifest(), rows, model.stages());
@@ -86,9 +90,31 @@ record Scoring(
     }
   }
 
+  /**
+   * Labels, and features, of data that were divided by other numbers are in other units than those
+   * of the model; sequences without labels are brought to the model's units.
+   */
+  private static void checkScales(
+      DataSetManifest data, DataSetManifest trained, boolean isFeatures) {
+    boolean isLabelled = data.label().kind() != LabelDescription.Kind.NONE;
+    boolean otherLabels = isLabelled && data.label().scale() != trained.label().scale();
+    boolean otherValues = data.valueScale() != trained.valueScale();
+    if (otherLabels || (otherValues && (isLabelled || isFeatures))) {
+      throw new InvalidInputException(
+          "the values and labels of the data set were divided by %s and %s, those the model was"
+                  .formatted(data.valueScale(), data.label().scale())
+              + " trained on by %s and %s; use generate --scale-from"
+                  .formatted(trained.valueScale(), trained.label().scale()));
+    }
+  }
+
   /** The splits of the training. */
   Splits splits() {
-    return new Splits(model.manifest().validationFraction(), model.manifest().validationSeed());
+    ModelManifest manifest = model.manifest();
+    return new Splits(
+        manifest.validationFraction(),
+        manifest.validationSeed(),
+        (String) manifest.options().get("validationIndicatorCol"));
   }
 
   /** Rows with the model's output columns. */
@@ -101,7 +127,7 @@ record Scoring(
   }
 
   /**
-   * Columns (id, label, prediction).
+   * Columns (id, label, prediction), and, for classes of a whole sequence, probability.
    *
    * @throws InvalidInputException if there are no labels, or others than the model's
    */
@@ -118,29 +144,22 @@ record Scoring(
           "the labels of the data set are %s, those the model was trained on are %s"
               .formatted(describe(found), describe(trained)));
     }
-    if (found.scale() != trained.scale() || source.valueScale() != trained().valueScale()) {
-      throw new InvalidInputException(
-          "the values and labels of the data set were divided by %s and %s, those the model was"
-                  .formatted(source.valueScale(), found.scale())
-              + " trained on by %s and %s; use generate --scale-from"
-                  .formatted(trained().valueScale(), trained.scale()));
-    }
-    Dataset<Row> pairs = score(input).select(col("id"), col(column).as("label"), col("prediction"));
+    Dataset<Row> scored = score(input);
     if (column.equals(SequenceSchema.LABELS)) {
-      pairs =
-          pairs
-              .select(col("id"), explode(arrays_zip(col("label"), col("prediction"))).as("step"))
-              .select(col("id"), col("step.label"), col("step.prediction"))
+      scored =
+          scored
+              .select(col("id"), explode(arrays_zip(col(column), col("prediction"))).as("step"))
+              .select(col("id"), col("step." + column).as("label"), col("step.prediction"))
               .filter(col("label").isNotNull());
     }
-    return pairs.select(
-        col("id"),
-        col("label").cast(DataTypes.DoubleType).as("label"),
-        col("prediction").cast(DataTypes.DoubleType).as("prediction"));
-  }
-
-  private DataSetManifest trained() {
-    return model.manifest().source();
+    List<Column> columns = new ArrayList<>();
+    columns.add(col("id"));
+    columns.add(col("label").cast(DataTypes.DoubleType).as("label"));
+    columns.add(col("prediction").cast(DataTypes.DoubleType).as("prediction"));
+    if (Arrays.asList(scored.columns()).contains(Predictions.PROBABILITY)) {
+      columns.add(col(Predictions.PROBABILITY));
+    }
+    return scored.select(columns.toArray(Column[]::new));
   }
 
   /** The column that was learnt; one label a step where the model is of sequences and has them. */

@@ -7,7 +7,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.function.Consumer;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.sparkssm.data.DataSetManifest;
@@ -21,59 +20,15 @@ import org.sparkssm.ml.SequenceRegressor;
 import org.sparkssm.train.EpochRecord;
 import org.sparkssm.train.TrainedModel;
 import org.sparkssm.train.TrainingListener;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** {@code train} with a sequence model: its options, and the MLlib Estimator behind it. */
 final class SequenceTraining {
   private static final ObjectMapper JSON = new ObjectMapper();
 
-  @Option(names = "--blocks", paramLabel = "K", description = "Number of blocks; default 2.")
-  private Integer blocks;
-
-  @Option(names = "--width", paramLabel = "D", description = "Model width; default 64.")
-  private Integer width;
-
-  @Option(
-      names = "--state",
-      paramLabel = "N",
-      description = "State size; default: the layer's own.")
-  private Integer state;
-
-  @Option(
-      names = "--activation",
-      paramLabel = "NAME",
-      description = "After each layer: none (default), gelu or glu.")
-  private String activation;
-
-  @Option(
-      names = "--dropout",
-      paramLabel = "P",
-      description = "Rate of dropout in each block; default 0.")
-  private Double dropout;
-
-  @Option(names = "--time-channel", description = "Time since the start becomes an input channel.")
-  private boolean timeChannel;
-
-  @Option(names = "--epochs", paramLabel = "E", description = "Passes over the data; default 20.")
-  private Integer epochs;
-
-  @Option(
-      names = "--batch",
-      paramLabel = "B",
-      description = "Sequences per optimizer step; default 32.")
-  private Integer batch;
-
-  @Option(
-      names = "--learning-rate",
-      paramLabel = "R",
-      description = "Greatest rate of AdamW; default 0.003.")
-  private Double learningRate;
-
-  @Option(
-      names = "--weight-decay",
-      paramLabel = "W",
-      description = "Weight decay of AdamW; default 0.01.")
-  private Double weightDecay;
+  @Mixin private SequenceModelOptions model;
+  @Mixin private LearningOptions learning;
 
   @Option(
       names = "--mode",
@@ -108,17 +63,8 @@ final class SequenceTraining {
 
   /** Names of the options that were given, for models that have none of them. */
   Optional<String> anyGiven() {
-    Map<String, Object> given = new LinkedHashMap<>();
-    given.put("--blocks", blocks);
-    given.put("--width", width);
-    given.put("--state", state);
-    given.put("--activation", activation);
-    given.put("--dropout", dropout);
-    given.put("--time-channel", timeChannel ? true : null);
-    given.put("--epochs", epochs);
-    given.put("--batch", batch);
-    given.put("--learning-rate", learningRate);
-    given.put("--weight-decay", weightDecay);
+    Map<String, Object> given = new LinkedHashMap<>(model.given());
+    given.putAll(learning.given());
     given.put("--mode", mode);
     given.put("--checkpoint", checkpoint);
     given.put("--resume", resume ? true : null);
@@ -135,7 +81,7 @@ final class SequenceTraining {
    * @param spec nullable: the whole model as JSON, in place of {@code layer} and its options
    * @param splits what is held back
    * @param microShards nullable
-   * @param tell where the course of the training is told
+   * @param listener hears the course of the training
    */
   Training fit(
       Dataset<Row> rows,
@@ -144,17 +90,17 @@ final class SequenceTraining {
       String spec,
       Splits splits,
       Integer microShards,
-      Consumer<String> tell) {
+      TrainingListener listener) {
     LabelDescription label = source.label();
     try {
       if (label.kind() == LabelDescription.Kind.CLASS) {
         SequenceClassifier classifier =
             new SequenceClassifier("sequence-model").setNumClasses(label.classCount());
-        set(classifier, source, layer, spec, splits, microShards, tell);
+        set(classifier, source, layer, spec, splits, microShards, listener);
         return training(classifier, classifier.fit(rows));
       }
       SequenceRegressor regressor = new SequenceRegressor("sequence-model");
-      set(regressor, source, layer, spec, splits, microShards, tell);
+      set(regressor, source, layer, spec, splits, microShards, listener);
       return training(regressor, regressor.fit(rows));
     } catch (InvalidInputException e) {
       throw e;
@@ -172,7 +118,7 @@ final class SequenceTraining {
       String spec,
       Splits splits,
       Integer microShards,
-      Consumer<String> tell) {
+      TrainingListener listener) {
     estimator.setLabelCol(labelColumn(source.label()));
     if (source.channels().isEmpty()) {
       estimator.setInputCol(SequenceSchema.TOKENS);
@@ -180,23 +126,13 @@ final class SequenceTraining {
     } else {
       estimator.setChannels(source.channels().size());
     }
-    if (timeChannel) {
-      estimator.setTimeChannel(true);
-      if (source.time() != null) {
-        estimator.setTimesCol(SequenceSchema.TIMES);
-      }
+    if (model.timeChannel() && source.time() != null) {
+      estimator.setTimesCol(SequenceSchema.TIMES);
     }
+    model.set(estimator);
+    learning.set(estimator);
     Optional.ofNullable(layer).ifPresent(estimator::setLayer);
     Optional.ofNullable(spec).ifPresent(estimator::setModelSpec);
-    Optional.ofNullable(blocks).ifPresent(estimator::setBlocks);
-    Optional.ofNullable(width).ifPresent(estimator::setWidth);
-    Optional.ofNullable(state).ifPresent(estimator::setStateSize);
-    Optional.ofNullable(activation).ifPresent(estimator::setActivation);
-    Optional.ofNullable(dropout).ifPresent(estimator::setDropout);
-    Optional.ofNullable(epochs).ifPresent(estimator::setEpochs);
-    Optional.ofNullable(batch).ifPresent(estimator::setBatchSize);
-    Optional.ofNullable(learningRate).ifPresent(estimator::setLearningRate);
-    Optional.ofNullable(weightDecay).ifPresent(estimator::setWeightDecay);
     Optional.ofNullable(mode).ifPresent(estimator::setMode);
     Optional.ofNullable(checkpoint).ifPresent(estimator::setCheckpointDir);
     estimator.setResume(resume);
@@ -204,8 +140,12 @@ final class SequenceTraining {
     Optional.ofNullable(microShards).ifPresent(estimator::setMicroShards);
     Optional.ofNullable(maxTime).map(SequenceTraining::seconds).ifPresent(estimator::setMaxSeconds);
     estimator.setSeed(splits.seed());
-    estimator.setValidationFraction(splits.validationFraction());
-    estimator.setTrainingListener(new Course(tell));
+    if (splits.validationColumn() == null) {
+      estimator.setValidationFraction(splits.validationFraction());
+    } else {
+      estimator.setValidationIndicatorCol(splits.validationColumn());
+    }
+    estimator.setTrainingListener(listener);
   }
 
   /** The column that is learnt: one label a step where there are some. */
@@ -260,40 +200,5 @@ final class SequenceTraining {
     results.put("trainingLoss", last.trainingLoss());
     last.validation()
         .forEach((name, value) -> results.put(TrainCommand.validationName(name), value));
-  }
-
-  /** Tells one line an epoch, and one every ten seconds within an epoch. */
-  private static final class Course implements TrainingListener {
-    private static final long INTERVAL_NANOS = 10_000_000_000L;
-
-    private final Consumer<String> tell;
-    private long told = System.nanoTime();
-
-    Course(Consumer<String> tell) {
-      this.tell = tell;
-    }
-
-    @Override
-    public void begins(String description, long trainingRows, long validationRows) {
-      tell.accept(
-          "%,d sequences, %,d more for validation; %s"
-              .formatted(trainingRows, validationRows, description));
-    }
-
-    @Override
-    public void progresses(Progress progress) {
-      if (System.nanoTime() - told >= INTERVAL_NANOS) {
-        told = System.nanoTime();
-        tell.accept(progress.toString());
-      }
-    }
-
-    @Override
-    public void epochEnds(EpochRecord epoch) {
-      told = System.nanoTime();
-      tell.accept(
-          "epoch %d: training loss %.5g, validation %s, %.0f s"
-              .formatted(epoch.epoch(), epoch.trainingLoss(), epoch.validation(), epoch.seconds()));
-    }
   }
 }

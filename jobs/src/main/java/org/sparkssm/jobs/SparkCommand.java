@@ -18,6 +18,12 @@ abstract class SparkCommand extends JobCommand {
   private static final String OWN_EXTENSION = "org.sparkssm.sql.SparkSsmExtensions";
 
   private Configuration hadoopConfiguration = new Configuration();
+  private Progress progress;
+
+  /** What shows how the work goes. */
+  protected final Progress progress() {
+    return progress;
+  }
 
   /** One line that says what {@link #run} will do; options are checked here. */
   protected abstract String plan();
@@ -35,7 +41,8 @@ abstract class SparkCommand extends JobCommand {
     boolean borrowed = SparkSession.getDefaultSession().isDefined();
     SparkSession spark = SparkSession.builder().config(configuration()).getOrCreate();
     hadoopConfiguration = spark.sparkContext().hadoopConfiguration();
-    try (Progress progress = Progress.show(spark.sparkContext(), name(), error())) {
+    try (Progress shown = Progress.show(spark.sparkContext(), name(), error())) {
+      progress = shown;
       return run(spark);
     } finally {
       if (!borrowed) {

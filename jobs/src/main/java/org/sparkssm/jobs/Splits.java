@@ -19,13 +19,15 @@ import org.sparkssm.data.Split;
 /**
  * Which rows train, validate and test.
  *
- * <p>Rows that the source put in the test split test. The others train, but for a share that a hash
- * of their ids holds back for validation; so {@code train} and {@code evaluate} agree.
+ * <p>Rows that the source put in the test split test. The others train, but for those that a column
+ * marks for validation, or a share that a hash of their ids holds back; so {@code train} and {@code
+ * evaluate} agree.
  *
  * @param validationFraction in [0, 1)
  * @param seed of the hash
+ * @param validationColumn nullable: a boolean column
  */
-record Splits(double validationFraction, long seed) {
+record Splits(double validationFraction, long seed, String validationColumn) {
   private static final List<String> NAMES = List.of("train", "validation", "test", "all");
 
   /**
@@ -40,10 +42,14 @@ record Splits(double validationFraction, long seed) {
           "--split is '" + name + "', expected one of " + String.join(", ", NAMES));
     }
     Column tests = tests(data);
+    if (validationColumn != null && !Arrays.asList(data.columns()).contains(validationColumn)) {
+      throw new InvalidInputException(
+          "there is no column " + validationColumn + ", by which the model's training was split");
+    }
     return switch (name) {
       case "train" -> data.filter(not(tests.or(validation())));
       case "validation" -> {
-        if (validationFraction == 0) {
+        if (validationFraction == 0 && validationColumn == null) {
           throw new InvalidInputException(
               "there is no validation split: the model was trained with --validation-fraction 0");
         }
@@ -76,6 +82,9 @@ record Splits(double validationFraction, long seed) {
   }
 
   private Column validation() {
+    if (validationColumn != null) {
+      return col("`" + validationColumn + "`");
+    }
     double fraction = validationFraction;
     long hashSeed = seed;
     UDF1<Long, Boolean> held = id -> Split.isValidation(id, fraction, hashSeed);

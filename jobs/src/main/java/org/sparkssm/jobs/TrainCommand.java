@@ -80,6 +80,12 @@ final class TrainCommand extends SparkCommand {
   private Double validationFraction;
 
   @Option(
+      names = "--validation-column",
+      paramLabel = "COL",
+      description = "Boolean column: rows where it is true validate, in place of a fraction.")
+  private String validationColumn;
+
+  @Option(
       names = "--micro-shards",
       paramLabel = "S",
       description = "Number of parts that sums are made in, a power of two; part of the result.")
@@ -174,6 +180,7 @@ final class TrainCommand extends SparkCommand {
           "--model is '" + model + "', expected one of " + String.join(", ", known));
     }
     refuse(isReadout() && sequences.anyGiven().isPresent(), sequences.anyGiven().orElse(""));
+    refuse(isReadout() && validationColumn != null, "--validation-column");
     refuse(tolerance != null && !LINEAR_READOUT.equals(model), "--tolerance");
     refuse(regularization != null && !LOGISTIC_REGRESSION.equals(model), "--regularization");
     refuse(microShards != null && LOGISTIC_REGRESSION.equals(model), "--micro-shards");
@@ -211,7 +218,7 @@ final class TrainCommand extends SparkCommand {
             specFile == null ? null : specification(),
             splits,
             microShards,
-            this::tell);
+            progress().training());
     Map<String, Object> results = new LinkedHashMap<>(training.results());
     results.put("seconds", seconds(start));
     ModelManifest manifest =
@@ -272,8 +279,13 @@ final class TrainCommand extends SparkCommand {
     boolean hasTest =
         Arrays.asList(rows.columns()).contains(SequenceSchema.SPLIT)
             && counts.containsKey(SequenceSchema.TEST_SPLIT);
-    double fraction = hasTest ? 0 : 0.2;
-    return new Splits(validationFraction == null ? fraction : validationFraction, seed);
+    if (validationColumn != null && validationFraction != null) {
+      throw new InvalidInputException(
+          "train takes one of --validation-fraction and --validation-column, found both");
+    }
+    double fraction = hasTest || validationColumn != null ? 0 : 0.2;
+    return new Splits(
+        validationFraction == null ? fraction : validationFraction, seed, validationColumn);
   }
 
   private static Map<String, Object> validation(

@@ -5,9 +5,12 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -52,9 +55,7 @@ class SequenceModelJobsIT {
 
   @Test
   void evaluationOnTheHeldOutRowsIsThatOfTheTraining() throws IOException {
-    JsonNode manifest =
-        new com.fasterxml.jackson.databind.ObjectMapper()
-            .readTree(Path.of(model, "_model.json").toFile());
+    JsonNode manifest = manifest(model);
     JsonNode metrics =
         done("evaluate", "--model", model, "--input", area, "--split", "validation")
             .summary()
@@ -63,6 +64,68 @@ class SequenceModelJobsIT {
         manifest.path("training").path("validationRmse").asDouble(),
         metrics.path("rmse").asDouble(),
         1e-5);
+  }
+
+  @Test
+  void historyIsAFileWithALineAnEpoch() throws IOException {
+    List<String> lines = Files.readAllLines(Path.of(model, "history.jsonl"));
+    assertEquals(2, lines.size());
+    JsonNode second = new ObjectMapper().readTree(lines.get(1));
+    assertEquals(2, second.path("epoch").asInt());
+    assertTrue(second.path("validation").path("r2").isNumber(), lines.get(1));
+  }
+
+  @Test
+  void howAModelLearnsIsAskedForByOptions() {
+    String trained = path("options");
+    done(
+        "train --model s4d --blocks 1 --width 4 --epochs 3 --optimizer sgd --momentum 0.8"
+            + " --schedule step --step-epochs 1 --step-factor 0.5 --warmup 0 --readout last"
+            + " --micro-batch 2 --gradient-clip 0.5 --weight-column length --patience 1 --input "
+            + area
+            + " --output "
+            + trained);
+    JsonNode options = manifest(trained).path("options");
+    assertEquals("sgd", options.path("optimizer").asText());
+    assertEquals("last", options.path("readout").asText());
+    assertEquals(2, options.path("microBatch").asInt());
+    refused(
+        "there is no column held, expected true or false",
+        "train --model s4d --validation-column held --input " + area + " --output " + path("no"));
+    refused(
+        "--class-weights is given, but the labels are numbers",
+        "train --model s4d --class-weights 1,2 --input " + area + " --output " + path("no"));
+    refused(
+        "train takes one of --validation-fraction and --validation-column, found both",
+        "train --model s4d --validation-column held --validation-fraction 0.1 --input "
+            + area
+            + " --output "
+            + path("no"));
+  }
+
+  @Test
+  void predictionsAreInTheModelsUnitsAndOnThePage() throws IOException {
+    String other = path("other-scale");
+    done("generate", "--task", "area", "--count", "50", "--length", "12", "--seed", "8", "--output", other);
+    refused(
+        "use generate --scale-from",
+        "predict --model " + model + " --input " + other + " --output " + path("no-predictions"));
+    String predictions = path("predictions");
+    done("predict --model " + model + " --input " + area + " --output " + predictions);
+    String page = path("predictions.html");
+    done("report --input " + predictions + " --output " + page);
+    String html = Files.readString(Path.of(page));
+    assertTrue(html.contains("Distribution of the predictions."), html);
+    assertTrue(html.contains(model), html);
+  }
+
+  private static JsonNode manifest(String folder) {
+    try {
+      return new ObjectMapper()
+          .readTree(Path.of(folder, "_model.json").toFile());
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   @Test
@@ -150,6 +213,14 @@ class SequenceModelJobsIT {
         "--spec",
         path("no.json"));
     assertFalse(Files.exists(Path.of(output)));
+  }
+
+  private static CommandLineRun done(String line) {
+    return done(line.split(" "));
+  }
+
+  private static void refused(String sentence, String line) {
+    refused(sentence, line.split(" "));
   }
 
   private static CommandLineRun done(String... arguments) {

@@ -2,6 +2,7 @@ package org.sparkssm.spark;
 
 import com.fasterxml.jackson.annotation.JsonIgnore;
 import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonProperty;
 import java.util.List;
 import java.util.Map;
 import org.sparkssm.data.DataSetManifest;
@@ -22,7 +23,7 @@ import org.sparkssm.data.LabelDescription;
  * @param validationSeed of that hash
  * @param options of the training
  * @param training what came out: rows, seconds, sequencesPerSecond, metrics by name
- * @param history one entry per epoch, or empty
+ * @param history one entry per epoch, or empty; in the file {@value #HISTORY}, a line each
  * @param weightsSha256 SHA-256 of the weights
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
@@ -38,10 +39,13 @@ public record ModelManifest(
     long validationSeed,
     Map<String, Object> options,
     Map<String, Object> training,
-    List<Map<String, Object>> history,
+    @JsonProperty(access = JsonProperty.Access.WRITE_ONLY) List<Map<String, Object>> history,
     String weightsSha256) {
   /** Name of the file. */
   public static final String FILE_NAME = "_model.json";
+
+  /** Name of the file with the history. */
+  public static final String HISTORY = "history.jsonl";
 
   /** The layout that this library reads and writes. */
   public static final int FORMAT_VERSION = 1;
@@ -72,6 +76,23 @@ public record ModelManifest(
         options,
         training,
         history,
+        weightsSha256);
+  }
+
+  ModelManifest withHistory(List<Map<String, Object>> read) {
+    return new ModelManifest(
+        formatVersion,
+        libraryVersion,
+        model,
+        pipeline,
+        featureStages,
+        features,
+        source,
+        validationFraction,
+        validationSeed,
+        options,
+        training,
+        read,
         weightsSha256);
   }
 }

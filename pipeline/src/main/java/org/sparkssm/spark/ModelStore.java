@@ -1,8 +1,16 @@
 package org.sparkssm.spark;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.type.TypeReference;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.Path;
 import org.apache.spark.ml.Transformer;
 import org.apache.spark.sql.SparkSession;
 import org.sparkssm.data.InvalidInputException;
@@ -12,6 +20,8 @@ import org.sparkssm.data.InvalidInputException;
  * predictions in MLlib's form, and {@code _model.json}, which is written last and is the commit.
  */
 public final class ModelStore {
+  private static final ObjectMapper JSON = new ObjectMapper();
+
   private ModelStore() {}
 
   /**
@@ -61,6 +71,7 @@ public final class ModelStore {
         OutputFolder.open(configuration(spark), output, ModelManifest.FILE_NAME, overwrite)) {
       StoredPipeline pipeline = StoredPipeline.save(spark, stages, folder);
       ModelManifest manifest = description.withPipeline(pipeline);
+      writeHistory(spark, manifest, new Path(folder.folder(), ModelManifest.HISTORY));
       folder.commit(Manifests.text(manifest));
       return manifest;
     } catch (IOException e) {
@@ -75,14 +86,41 @@ public final class ModelStore {
    * @throws InvalidInputException if there is none, or it is damaged or of another version
    */
   public static ModelManifest readManifest(SparkSession spark, String path) {
-    return Manifests.read(
-        path,
-        ModelManifest.FILE_NAME,
-        ModelManifest.FORMAT_VERSION,
-        ModelManifest.class,
-        "a model",
-        "train",
-        configuration(spark));
+    ModelManifest manifest =
+        Manifests.read(
+            path,
+            ModelManifest.FILE_NAME,
+            ModelManifest.FORMAT_VERSION,
+            ModelManifest.class,
+            "a model",
+            "train",
+            configuration(spark));
+    return manifest.history() == null ? manifest.withHistory(history(spark, path)) : manifest;
+  }
+
+  private static void writeHistory(SparkSession spark, ModelManifest manifest, Path file)
+      throws IOException {
+    try (OutputStream out = HadoopFiles.fileSystem(file, configuration(spark)).create(file, true)) {
+      for (Map<String, Object> entry : manifest.history()) {
+        out.write((JSON.writeValueAsString(entry) + "\n").getBytes(StandardCharsets.UTF_8));
+      }
+    }
+  }
+
+  private static List<Map<String, Object>> history(SparkSession spark, String path) {
+    Path file = new Path(HadoopFiles.path(path), ModelManifest.HISTORY);
+    List<Map<String, Object>> history = new ArrayList<>();
+    String text =
+        HadoopFiles.readText(file, configuration(spark))
+            .orElseThrow(() -> new InvalidInputException("the file " + file + " is missing"));
+    for (String line : text.lines().toList()) {
+      try {
+        history.add(JSON.readValue(line, new TypeReference<>() {}));
+      } catch (JsonProcessingException e) {
+        throw new InvalidInputException(file + " is damaged: a line is not JSON", e);
+      }
+    }
+    return history;
   }
 
   /**

@@ -4,6 +4,9 @@ import com.fasterxml.jackson.annotation.JsonIgnore;
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -41,6 +44,40 @@ public final class PredictionStore {
     public long bytes() {
       return shards.stream().mapToLong(StoredFile::bytes).sum();
     }
+  }
+
+  /** Predictions as they were read. */
+  public record StoredPredictions(Manifest manifest, Dataset<Row> rows) {}
+
+  /** Whether a folder holds predictions. */
+  public static boolean isPredictions(SparkSession spark, String path) {
+    return Manifests.exists(path, Manifest.FILE_NAME, spark.sparkContext().hadoopConfiguration());
+  }
+
+  /**
+   * Reads predictions.
+   *
+   * @throws InvalidInputException if there are none, or they are damaged or of another version
+   */
+  public static StoredPredictions read(SparkSession spark, String path) {
+    Configuration configuration = spark.sparkContext().hadoopConfiguration();
+    Manifest manifest =
+        Manifests.read(
+            path,
+            Manifest.FILE_NAME,
+            Manifest.FORMAT_VERSION,
+            Manifest.class,
+            "predictions",
+            "predict",
+            configuration);
+    Path folder = HadoopFiles.path(path);
+    FileSystem fileSystem = HadoopFiles.fileSystem(folder, configuration);
+    manifest.shards().forEach(shard -> Shards.check(fileSystem, folder, shard));
+    String[] files =
+        manifest.shards().stream()
+            .map(shard -> new Path(folder, shard.file()).toString())
+            .toArray(String[]::new);
+    return new StoredPredictions(manifest, spark.read().parquet(files));
   }
 
   /**
