@@ -106,7 +106,18 @@ class SequenceModelJobsIT {
   @Test
   void predictionsAreInTheModelsUnitsAndOnThePage() throws IOException {
     String other = path("other-scale");
-    done("generate", "--task", "area", "--count", "50", "--length", "12", "--seed", "8", "--output", other);
+    done(
+        "generate",
+        "--task",
+        "area",
+        "--count",
+        "50",
+        "--length",
+        "12",
+        "--seed",
+        "8",
+        "--output",
+        other);
     refused(
         "use generate --scale-from",
         "predict --model " + model + " --input " + other + " --output " + path("no-predictions"));
@@ -121,8 +132,7 @@ class SequenceModelJobsIT {
 
   private static JsonNode manifest(String folder) {
     try {
-      return new ObjectMapper()
-          .readTree(Path.of(folder, "_model.json").toFile());
+      return new ObjectMapper().readTree(Path.of(folder, "_model.json").toFile());
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
