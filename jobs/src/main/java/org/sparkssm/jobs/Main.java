@@ -21,6 +21,7 @@ import picocli.CommandLine.IVersionProvider;
       TrainCommand.class,
       EvaluateCommand.class,
       PredictCommand.class,
+      ExperimentCommand.class,
       ReportCommand.class,
       InfoCommand.class
     })

@@ -130,6 +130,41 @@ final class ReportCards {
     }
     String histogram = Distributions.numbers(labels, "label");
     return histogram.isEmpty() ? "" : Html.figure("Distribution of the labels.", histogram);
+    double[] heights = new double[BINS];
+    String bin = String.format(Locale.ROOT, "least(int((x - %s) / %s), %d)", low, width, BINS - 1);
+    for (Row row : labels.selectExpr(bin + " as bin").groupBy("bin").count().collectAsList()) {
+      heights[row.getInt(0)] = row.getLong(1);
+    }
+    double[] edges = new double[BINS + 1];
+    for (int k = 0; k <= BINS; k++) {
+      edges[k] = low + k * width;
+    }
+    double highest = Arrays.stream(heights).max().orElse(1);
+    Plot plot =
+        new Plot(
+            "histogram of the labels",
+            Axis.linear("label", edges),
+            Axis.between("sequences", 0, 1.05 * highest));
+    return Html.figure("Distribution of the labels.", plot.bars(edges, heights).toHtml());
+  }
+
+  private static String classBars(Dataset<Row> rows, LabelDescription label) {
+    long[] counts = new long[label.classCount()];
+    for (Row row : rows.groupBy(SequenceSchema.LABEL).count().collectAsList()) {
+      counts[row.getInt(0)] = row.getLong(1);
+    }
+    long most = Arrays.stream(counts).max().orElse(1);
+    StringBuilder html = new StringBuilder("<div class=\"bars\">");
+    for (int k = 0; k < counts.length; k++) {
+      html.append(
+          String.format(
+              Locale.ROOT,
+              "<span>%s</span><i style=\"width:%.1f%%\"></i><b>%d</b>",
+              Html.escape(label.classes().get(k)),
+              100.0 * counts[k] / Math.max(1, most),
+              counts[k]));
+    }
+    return html.append("</div>").toString();
   }
 
   private static String samples(SequenceDataSet data) {
@@ -178,7 +213,7 @@ final class ReportCards {
     for (int c = 0; c < drawn; c++) {
       plot.line(channels.get(c), steps, series[c]);
     }
-    return plot.toSvg();
+    return plot.toHtml();
   }
 
   /** Facts of a feature data set. */
@@ -284,7 +319,7 @@ final class ReportCards {
     Axis y = logarithmic ? Axis.logarithmic(name, all) : Axis.linear(name, all);
     Plot plot = new Plot(caption, Axis.linear(along, x), y);
     lines.forEach((line, values) -> plot.line(line, x, values));
-    return Html.figure(caption, plot.toSvg());
+    return Html.figure(caption, plot.toHtml());
   }
 
   private static double[] column(List<Map<String, Object>> history, String name) {
@@ -371,7 +406,7 @@ final class ReportCards {
     return Html.figure(
         "Prediction against label, %,d rows drawn; on the dashed line they are equal."
             .formatted(labels.length),
-        plot.toSvg());
+        plot.toHtml());
   }
 
   private static String residuals(Evaluation evaluation) {
@@ -383,7 +418,7 @@ final class ReportCards {
     Plot plot =
         new Plot(
             "errors against labels", Axis.linear("label", labels), Axis.linear("error", errors));
-    return Html.figure("Prediction minus label.", plot.points(labels, errors).toSvg());
+    return Html.figure("Prediction minus label.", plot.points(labels, errors).toHtml());
   }
 
   private static double[] labels(Evaluation evaluation) {

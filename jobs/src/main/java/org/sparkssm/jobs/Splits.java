@@ -28,6 +28,7 @@ import org.sparkssm.data.Split;
  * @param validationColumn nullable: a boolean column
  */
 record Splits(double validationFraction, long seed, String validationColumn) {
+public record Splits(double validationFraction, long seed) {
   private static final List<String> NAMES = List.of("train", "validation", "test", "all");
 
   /**
@@ -36,7 +37,7 @@ record Splits(double validationFraction, long seed, String validationColumn) {
    * @param name train, validation, test or all
    * @throws InvalidInputException for another name, or a split that the data has not
    */
-  Dataset<Row> rows(Dataset<Row> data, String name) {
+  public Dataset<Row> rows(Dataset<Row> data, String name) {
     if (!NAMES.contains(name)) {
       throw new InvalidInputException(
           "--split is '" + name + "', expected one of " + String.join(", ", NAMES));
@@ -67,7 +68,7 @@ record Splits(double validationFraction, long seed, String validationColumn) {
   }
 
   /** All rows but those of the test split. */
-  Dataset<Row> trainingAndValidation(Dataset<Row> data) {
+  public Dataset<Row> trainingAndValidation(Dataset<Row> data) {
     return data.filter(not(tests(data)));
   }
 

@@ -90,6 +90,25 @@ public final class RandomLinearCdeStates {
   @SuppressWarnings("ArrayRecordComponent") // a carrier, never compared
   public record Path(float[] values, double[] times) {}
 
+  /** A_i, row-major [N x N]; i = 0 belongs to time. */
+  public float[] transition(int i) {
+    float[] values = new float[stateSize * stateSize];
+    kernels.read(transitions.rowRange(i * stateSize, (i + 1) * stateSize), values, 0);
+    return values;
+  }
+
+  /** B, row-major [N x W]. */
+  public float[] drive() {
+    float[] values = new float[stateSize * width];
+    kernels.read(drive, values, 0);
+    return values;
+  }
+
+  /** The state of a path before its first increment, [N]. */
+  public float[] initialState(Path path) {
+    return new Walk(path).state;
+  }
+
   /**
    * The final state of each path.
    *

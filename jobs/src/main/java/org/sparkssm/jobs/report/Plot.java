@@ -9,8 +9,8 @@ import java.util.Locale;
  * the page's style by class: {@code s0}, {@code s1}, ... by series.
  */
 public final class Plot {
-  private static final int WIDTH = 440;
-  private static final int HEIGHT = 270;
+  static final int WIDTH = 440;
+  static final int HEIGHT = 270;
   private static final int LEFT = 58;
   private static final int RIGHT = 14;
   private static final int TOP = 14;
@@ -56,6 +56,32 @@ public final class Plot {
     return this;
   }
 
+  /** The area between two lines, in the colour of the line that is drawn next. */
+  public Plot band(double[] xs, double[] lows, double[] highs) {
+    StringBuilder path = new StringBuilder();
+    for (int i = 0; i < xs.length; i++) {
+      if (x.holds(xs[i]) && y.holds(lows[i])) {
+        path.append(path.isEmpty() ? "M" : "L").append(point(xs[i], lows[i]));
+      }
+    }
+    for (int i = xs.length - 1; i >= 0; i--) {
+      if (x.holds(xs[i]) && y.holds(highs[i])) {
+        path.append("L").append(point(xs[i], highs[i]));
+      }
+    }
+    marks.append("<path class=\"band s%d\" d=\"%sZ\"/>".formatted(legend.size(), path));
+    return this;
+  }
+
+  /** A dashed level with its name at the right end. */
+  public Plot level(String name, double value) {
+    marks.append(
+        "<path class=\"level\" d=\"M%sL%s\"/>"
+            .formatted(point(x.low(), value), point(x.high(), value)));
+    marks.append(text("tick end", WIDTH - RIGHT - 3, vertical(value) - 4, name));
+    return this;
+  }
+
   /** Points. */
   public Plot points(double[] xs, double[] ys) {
     for (int i = 0; i < xs.length; i++) {
@@ -94,11 +120,37 @@ public final class Plot {
   }
 
   /** The chart, with its legend where there is more than one line. */
-  public String toSvg() {
+  public String toHtml() {
+    StringBuilder html = new StringBuilder(toSvg());
+    if (legend.size() > 1) {
+      html.append("<p class=\"legend\">");
+      for (int i = 0; i < legend.size(); i++) {
+        html.append(
+            "<span><i class=\"key k%d\"></i>%s</span>".formatted(i, Html.escape(legend.get(i))));
+      }
+      html.append("</p>");
+    }
+    return html.toString();
+  }
+
+  /** Names of the lines, in order. */
+  List<String> legend() {
+    return legend;
+  }
+
+  /** The chart alone; colours and fonts are the page's. */
+  String toSvg() {
     StringBuilder svg = new StringBuilder();
     svg.append(
         "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s\">"
             .formatted(WIDTH, HEIGHT, Html.escape(description)));
+    svg.append(content());
+    return svg.append("</svg>").toString();
+  }
+
+  /** Axes and marks, as SVG elements. */
+  String content() {
+    StringBuilder svg = new StringBuilder();
     for (double tick : x.ticks()) {
       double at = horizontal(tick);
       svg.append(line("grid", at, TOP, at, HEIGHT - BOTTOM));
@@ -118,16 +170,7 @@ public final class Plot {
             "<text class=\"title middle\" transform=\"translate(13,%.1f) rotate(-90)\">%s</text>",
             middle,
             Html.escape(y.title())));
-    svg.append(marks).append("</svg>");
-    if (legend.size() > 1) {
-      svg.append("<p class=\"legend\">");
-      for (int i = 0; i < legend.size(); i++) {
-        svg.append(
-            "<span><i class=\"key k%d\"></i>%s</span>".formatted(i, Html.escape(legend.get(i))));
-      }
-      svg.append("</p>");
-    }
-    return svg.toString();
+    return svg.append(marks).toString();
   }
 
   private String circle(double xValue, double yValue, double radius, String style) {

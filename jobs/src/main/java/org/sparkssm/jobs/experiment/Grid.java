@@ -1,0 +1,124 @@
+package org.sparkssm.jobs.experiment;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.Path;
+import org.sparkssm.data.InvalidInputException;
+import org.sparkssm.data.LibraryVersion;
+import org.sparkssm.spark.HadoopFiles;
+
+/**
+ * Runs the cells of an experiment. The result of each is a file of its own, written when the cell
+ * is done; a later run with the same folder takes finished cells as they are.
+ */
+final class Grid {
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  private final Experiment experiment;
+  private final Scale scale;
+  private final Path cells;
+  private final Configuration configuration;
+  private final Consumer<String> tell;
+
+  Grid(
+      Experiment experiment,
+      Scale scale,
+      Path output,
+      Configuration configuration,
+      Consumer<String> tell) {
+    this.experiment = experiment;
+    this.scale = scale;
+    this.cells = new Path(output, "cells");
+    this.configuration = configuration;
+    this.tell = tell;
+  }
+
+  /**
+   * The results of all cells, running those that are not finished.
+   *
+   * @throws InvalidInputException if the folder holds cells of another scale or version
+   */
+  Results run(Workbench workbench) throws IOException {
+    List<Cell> all = experiment.cells(scale);
+    List<Result> results = new ArrayList<>();
+    for (int k = 0; k < all.size(); k++) {
+      Cell cell = all.get(k);
+      Optional<Result> finished = finished(cell);
+      String place = "cell %d of %d, %s".formatted(k + 1, all.size(), cell.id());
+      if (finished.isPresent()) {
+        tell.accept(place + ": finished before");
+        results.add(finished.get());
+        continue;
+      }
+      tell.accept(place);
+      long start = System.nanoTime();
+      ObjectNode values = experiment.run(cell, scale, workbench);
+      Result result = new Result(cell, values, (System.nanoTime() - start) / 1e9);
+      write(result);
+      tell.accept("%s: %.0f s".formatted(place, result.seconds()));
+      results.add(result);
+    }
+    return new Results(results);
+  }
+
+  private Path file(Cell cell) {
+    return new Path(cells, cell.id() + ".json");
+  }
+
+  private Optional<Result> finished(Cell cell) {
+    return HadoopFiles.readText(file(cell), configuration).flatMap(text -> parsed(cell, text));
+  }
+
+  /** Empty for a file that a killed run left half written. */
+  private Optional<Result> parsed(Cell cell, String text) {
+    JsonNode tree;
+    try {
+      tree = JSON.readTree(text);
+    } catch (JsonProcessingException e) {
+      return Optional.empty();
+    }
+    boolean same =
+        tree.path("experiment").asText().equals(experiment.name())
+            && tree.path("scale").asText().equals(scale.word())
+            && tree.path("version").asText().equals(LibraryVersion.current());
+    if (!same) {
+      throw new InvalidInputException(
+          "%s is a cell of experiment %s, scale %s, version %s, expected experiment %s, scale %s, version %s; choose another --output"
+              .formatted(
+                  file(cell),
+                  tree.path("experiment").asText("?"),
+                  tree.path("scale").asText("?"),
+                  tree.path("version").asText("?"),
+                  experiment.name(),
+                  scale.word(),
+                  LibraryVersion.current()));
+    }
+    return Optional.of(
+        new Result(cell, (ObjectNode) tree.path("values"), tree.path("seconds").doubleValue()));
+  }
+
+  private void write(Result result) throws IOException {
+    ObjectNode tree = JSON.createObjectNode();
+    tree.put("experiment", experiment.name());
+    tree.put("scale", scale.word());
+    tree.put("version", LibraryVersion.current());
+    tree.set("parameters", result.cell().parameters());
+    tree.put("seconds", result.seconds());
+    tree.set("values", result.values());
+    Path file = file(result.cell());
+    try (OutputStream out = HadoopFiles.fileSystem(file, configuration).create(file, true)) {
+      out.write(JSON.writeValueAsBytes(tree));
+      out.write("\n".getBytes(StandardCharsets.UTF_8));
+    }
+  }
+}
