@@ -46,7 +46,7 @@ final class Distributions {
             Axis.linear(axis, edges),
             Axis.between("sequences", 0, 1.05 * highest))
         .bars(edges, heights)
-        .toSvg();
+        .toHtml();
   }
 
   /**

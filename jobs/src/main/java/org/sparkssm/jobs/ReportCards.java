@@ -130,41 +130,6 @@ final class ReportCards {
     }
     String histogram = Distributions.numbers(labels, "label");
     return histogram.isEmpty() ? "" : Html.figure("Distribution of the labels.", histogram);
-    double[] heights = new double[BINS];
-    String bin = String.format(Locale.ROOT, "least(int((x - %s) / %s), %d)", low, width, BINS - 1);
-    for (Row row : labels.selectExpr(bin + " as bin").groupBy("bin").count().collectAsList()) {
-      heights[row.getInt(0)] = row.getLong(1);
-    }
-    double[] edges = new double[BINS + 1];
-    for (int k = 0; k <= BINS; k++) {
-      edges[k] = low + k * width;
-    }
-    double highest = Arrays.stream(heights).max().orElse(1);
-    Plot plot =
-        new Plot(
-            "histogram of the labels",
-            Axis.linear("label", edges),
-            Axis.between("sequences", 0, 1.05 * highest));
-    return Html.figure("Distribution of the labels.", plot.bars(edges, heights).toHtml());
-  }
-
-  private static String classBars(Dataset<Row> rows, LabelDescription label) {
-    long[] counts = new long[label.classCount()];
-    for (Row row : rows.groupBy(SequenceSchema.LABEL).count().collectAsList()) {
-      counts[row.getInt(0)] = row.getLong(1);
-    }
-    long most = Arrays.stream(counts).max().orElse(1);
-    StringBuilder html = new StringBuilder("<div class=\"bars\">");
-    for (int k = 0; k < counts.length; k++) {
-      html.append(
-          String.format(
-              Locale.ROOT,
-              "<span>%s</span><i style=\"width:%.1f%%\"></i><b>%d</b>",
-              Html.escape(label.classes().get(k)),
-              100.0 * counts[k] / Math.max(1, most),
-              counts[k]));
-    }
-    return html.append("</div>").toString();
   }
 
   private static String samples(SequenceDataSet data) {

@@ -27,8 +27,7 @@ import org.sparkssm.data.Split;
  * @param seed of the hash
  * @param validationColumn nullable: a boolean column
  */
-record Splits(double validationFraction, long seed, String validationColumn) {
-public record Splits(double validationFraction, long seed) {
+public record Splits(double validationFraction, long seed, String validationColumn) {
   private static final List<String> NAMES = List.of("train", "validation", "test", "all");
 
   /**

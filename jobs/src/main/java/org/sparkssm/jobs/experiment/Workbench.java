@@ -93,7 +93,7 @@ final class Workbench {
    */
   ObjectNode readOut(
       SequenceDataSet data, Transformer features, double validationFraction, long seed) {
-    Splits splits = new Splits(validationFraction, seed);
+    Splits splits = new Splits(validationFraction, seed, null);
     Dataset<Row> rows =
         features
             .transform(data.rows())
@@ -127,7 +127,7 @@ final class Workbench {
       Transformer targets,
       String targetCol,
       double validationFraction) {
-    Splits splits = new Splits(validationFraction, 0);
+    Splits splits = new Splits(validationFraction, 0, null);
     Dataset<Row> rows =
         targets
             .transform(features.transform(data.rows()))
@@ -170,7 +170,7 @@ final class Workbench {
 
   /** Deviation of the labels of the validation rows: the error of predicting their mean. */
   double labelDeviation(SequenceDataSet data, double validationFraction, long seed) {
-    return labelDeviation(new Splits(validationFraction, seed).rows(data.rows(), "validation"));
+    return labelDeviation(new Splits(validationFraction, seed, null).rows(data.rows(), "validation"));
   }
 
   private static double labelDeviation(Dataset<Row> rows) {
