@@ -535,4 +535,95 @@ int64_t ssm_delta_rule_forward_workspace_f32(int64_t keys) {
 int64_t ssm_delta_rule_backward_workspace_f32(int64_t keys, int64_t updates, int64_t longest) {
   return current()->delta_rule_backward_workspace_f32(keys, updates, longest);
 }
+
+int64_t ssm_structured_cde_forward_workspace_f32(int64_t states, int64_t size, int64_t coefficients, int64_t controls) {
+  return current()->structured_cde_forward_workspace_f32(states, size, coefficients, controls);
+}
+
+int32_t ssm_structured_cde_forward_f32(int32_t solver, int32_t structure, int64_t batch, const int32_t *offsets,
+                                       int64_t controls, int64_t states, int64_t size, int64_t coefficients,
+                                       const int32_t *row_begin, const int32_t *column, const float *domega,
+                                       int64_t domega_stride, const float *theta, const float *force,
+                                       int64_t force_stride, const float *initial, int64_t initial_stride, float *y,
+                                       int64_t y_stride, float *last, int64_t last_stride, float *workspace) {
+  return current()->structured_cde_forward_f32(solver, structure, batch, offsets, controls, states, size, coefficients,
+                                               row_begin, column, domega, domega_stride, theta, force, force_stride,
+                                               initial, initial_stride, y, y_stride, last, last_stride, workspace);
+}
+
+int64_t ssm_structured_cde_backward_workspace_f32(int64_t states, int64_t size, int64_t coefficients, int64_t controls) {
+  return current()->structured_cde_backward_workspace_f32(states, size, coefficients, controls);
+}
+
+int32_t ssm_structured_cde_backward_f32(int32_t solver, int32_t structure, int64_t batch, const int32_t *offsets,
+                                        int64_t controls, int64_t states, int64_t size, int64_t coefficients,
+                                        const int32_t *row_begin, const int32_t *column, const float *domega,
+                                        int64_t domega_stride, const float *theta, const float *force,
+                                        int64_t force_stride, const float *initial, int64_t initial_stride,
+                                        const float *y, int64_t y_stride, const float *dy, int64_t dy_stride,
+                                        const float *dlast, int64_t dlast_stride, float *ddomega,
+                                        int64_t ddomega_stride, float *dtheta, float *dforce, int64_t dforce_stride,
+                                        float *dinitial, int64_t dinitial_stride, float *workspace) {
+  return current()->structured_cde_backward_f32(solver, structure, batch, offsets, controls, states, size,
+                                                coefficients, row_begin, column, domega, domega_stride, theta, force,
+                                                force_stride, initial, initial_stride, y, y_stride, dy, dy_stride,
+                                                dlast, dlast_stride, ddomega, ddomega_stride, dtheta, dforce,
+                                                dforce_stride, dinitial, dinitial_stride, workspace);
+}
+
+int64_t ssm_recurrent_scan_workspace_f32(int32_t cell, int64_t batch, int64_t hidden) {
+  return current()->recurrent_scan_workspace_f32(cell, batch, hidden);
+}
+
+int32_t ssm_recurrent_scan_forward_f32(int32_t cell, int64_t batch, const int32_t *offsets, int64_t hidden,
+                                       const float *p, int64_t p_stride, const float *weight, const float *initial,
+                                       int64_t initial_stride, float *h, int64_t h_stride, float *saved,
+                                       int64_t saved_stride, float *last, int64_t last_stride, float *workspace) {
+  return current()->recurrent_scan_forward_f32(cell, batch, offsets, hidden, p, p_stride, weight, initial,
+                                               initial_stride, h, h_stride, saved, saved_stride, last, last_stride,
+                                               workspace);
+}
+
+int32_t ssm_recurrent_scan_backward_f32(int32_t cell, int64_t batch, const int32_t *offsets, int64_t hidden,
+                                        const float *weight, const float *initial, int64_t initial_stride,
+                                        const float *h, int64_t h_stride, const float *saved, int64_t saved_stride,
+                                        const float *dh, int64_t dh_stride, const float *dlast, int64_t dlast_stride,
+                                        float *dp, int64_t dp_stride, float *dinitial, int64_t dinitial_stride,
+                                        float *workspace) {
+  return current()->recurrent_scan_backward_f32(cell, batch, offsets, hidden, weight, initial, initial_stride, h,
+                                                h_stride, saved, saved_stride, dh, dh_stride, dlast, dlast_stride, dp,
+                                                dp_stride, dinitial, dinitial_stride, workspace);
+}
+
+int64_t ssm_causal_attention_workspace_f32(int64_t keys, int64_t values) {
+  return current()->causal_attention_workspace_f32(keys, values);
+}
+
+int32_t ssm_causal_attention_forward_f32(int64_t batch, const int32_t *offsets, const int32_t *key_offsets,
+                                         int64_t heads, int64_t keys, int64_t values, const float *q, int64_t q_stride,
+                                         const float *k, int64_t k_stride, const float *v, int64_t v_stride, float *o,
+                                         int64_t o_stride, float *log_sums, int64_t log_sums_stride, float *workspace) {
+  return current()->causal_attention_forward_f32(batch, offsets, key_offsets, heads, keys, values, q, q_stride, k,
+                                                 k_stride, v, v_stride, o, o_stride, log_sums, log_sums_stride,
+                                                 workspace);
+}
+
+int32_t ssm_causal_attention_backward_f32(int64_t batch, const int32_t *offsets, const int32_t *key_offsets,
+                                          int64_t heads, int64_t keys, int64_t values, const float *q,
+                                          int64_t q_stride, const float *k, int64_t k_stride, const float *v,
+                                          int64_t v_stride, const float *o, int64_t o_stride, const float *log_sums,
+                                          int64_t log_sums_stride, const float *d_o, int64_t d_o_stride, float *dq,
+                                          int64_t dq_stride, float *dk, int64_t dk_stride, float *dv,
+                                          int64_t dv_stride, float *workspace) {
+  return current()->causal_attention_backward_f32(batch, offsets, key_offsets, heads, keys, values, q, q_stride, k,
+                                                  k_stride, v, v_stride, o, o_stride, log_sums, log_sums_stride, d_o,
+                                                  d_o_stride, dq, dq_stride, dk, dk_stride, dv, dv_stride, workspace);
+}
+
+int32_t ssm_rotate_f32(int64_t rows, int64_t columns, const int32_t *positions, int64_t pairs, const float *angles,
+                       int64_t angles_stride, int32_t inverse, const float *x, int64_t x_stride, float *y,
+                       int64_t y_stride) {
+  return current()->rotate_f32(rows, columns, positions, pairs, angles, angles_stride, inverse, x, x_stride, y,
+                               y_stride);
+}
 }

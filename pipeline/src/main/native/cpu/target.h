@@ -57,6 +57,17 @@
   X(delta_rule_backward_f32) \
   X(delta_rule_forward_workspace_f32) \
   X(delta_rule_backward_workspace_f32) \
+  X(structured_cde_forward_workspace_f32) \
+  X(structured_cde_forward_f32) \
+  X(structured_cde_backward_workspace_f32) \
+  X(structured_cde_backward_f32) \
+  X(recurrent_scan_workspace_f32) \
+  X(recurrent_scan_forward_f32) \
+  X(recurrent_scan_backward_f32) \
+  X(causal_attention_workspace_f32) \
+  X(causal_attention_forward_f32) \
+  X(causal_attention_backward_f32) \
+  X(rotate_f32) \
   X(squared_error_f32) \
   X(softmax_cross_entropy_f32) \
   X(adam_step_f32)

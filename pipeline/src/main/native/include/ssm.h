@@ -217,7 +217,8 @@ int64_t ssm_selective_scan_forward_workspace_f32(int64_t states);
 
 int64_t ssm_selective_scan_backward_workspace_f32(int64_t states, int64_t longest);
 
-typedef enum ssm_cde_solver { SSM_CDE_EULER = 0, SSM_CDE_RK4 = 1 } ssm_cde_solver;
+/* The exponential solver is that of structured transitions; one block of N states is the dense one. */
+typedef enum ssm_cde_solver { SSM_CDE_EULER = 0, SSM_CDE_RK4 = 1, SSM_CDE_EXPONENTIAL = 2 } ssm_cde_solver;
 
 /*
  * Dense linear controlled differential equation, org.sparkssm.kernel.LinearCdeSolve: controls = W, states = N, drives
@@ -404,6 +405,94 @@ int32_t ssm_delta_rule_backward_f32(int64_t batch, const int32_t *offsets, int64
 int64_t ssm_delta_rule_forward_workspace_f32(int64_t keys);
 
 int64_t ssm_delta_rule_backward_workspace_f32(int64_t keys, int64_t updates, int64_t longest);
+
+typedef enum ssm_transition {
+  SSM_TRANSITION_BLOCK_DIAGONAL = 0,
+  SSM_TRANSITION_LOW_RANK = 1,
+  SSM_TRANSITION_WALSH_HADAMARD = 2,
+  SSM_TRANSITION_SPARSE = 3
+} ssm_transition;
+
+typedef enum ssm_cell { SSM_CELL_TANH = 0, SSM_CELL_LSTM = 1 } ssm_cell;
+
+int64_t ssm_structured_cde_forward_workspace_f32(int64_t states, int64_t size, int64_t coefficients, int64_t controls);
+
+/*
+ * Structured linear controlled differential equation, org.sparkssm.kernel.StructuredCdeSolve: controls = W, states = N,
+ * coefficients = P; size is the block size or the rank, else 0; row_begin and column may be null unless sparse. theta is
+ * [W, P], dense. force, initial, y and last may be null.
+ * workspace: ssm_structured_cde_forward_workspace_f32(...) floats.
+ */
+int32_t ssm_structured_cde_forward_f32(int32_t solver, int32_t structure, int64_t batch, const int32_t *offsets,
+                                       int64_t controls, int64_t states, int64_t size, int64_t coefficients,
+                                       const int32_t *row_begin, const int32_t *column, const float *domega,
+                                       int64_t domega_stride, const float *theta, const float *force,
+                                       int64_t force_stride, const float *initial, int64_t initial_stride, float *y,
+                                       int64_t y_stride, float *last, int64_t last_stride, float *workspace);
+
+int64_t ssm_structured_cde_backward_workspace_f32(int64_t states, int64_t size, int64_t coefficients, int64_t controls);
+
+/*
+ * dtheta is added to. dy, dlast, ddomega, dforce and dinitial may be null.
+ * workspace: ssm_structured_cde_backward_workspace_f32(...) floats.
+ */
+int32_t ssm_structured_cde_backward_f32(int32_t solver, int32_t structure, int64_t batch, const int32_t *offsets,
+                                        int64_t controls, int64_t states, int64_t size, int64_t coefficients,
+                                        const int32_t *row_begin, const int32_t *column, const float *domega,
+                                        int64_t domega_stride, const float *theta, const float *force,
+                                        int64_t force_stride, const float *initial, int64_t initial_stride,
+                                        const float *y, int64_t y_stride, const float *dy, int64_t dy_stride,
+                                        const float *dlast, int64_t dlast_stride, float *ddomega,
+                                        int64_t ddomega_stride, float *dtheta, float *dforce, int64_t dforce_stride,
+                                        float *dinitial, int64_t dinitial_stride, float *workspace);
+
+int64_t ssm_recurrent_scan_workspace_f32(int32_t cell, int64_t batch, int64_t hidden);
+
+/*
+ * Tanh recurrence and LSTM, org.sparkssm.kernel.RecurrentScan. weight is dense; initial, last, and saved without the LSTM
+ * may be null. workspace: ssm_recurrent_scan_workspace_f32(...) floats, for both directions.
+ */
+int32_t ssm_recurrent_scan_forward_f32(int32_t cell, int64_t batch, const int32_t *offsets, int64_t hidden,
+                                       const float *p, int64_t p_stride, const float *weight, const float *initial,
+                                       int64_t initial_stride, float *h, int64_t h_stride, float *saved,
+                                       int64_t saved_stride, float *last, int64_t last_stride, float *workspace);
+
+/*
+ * The gradient of the weight, dp^T h, is left to the caller. dlast and dinitial may be null.
+ */
+int32_t ssm_recurrent_scan_backward_f32(int32_t cell, int64_t batch, const int32_t *offsets, int64_t hidden,
+                                        const float *weight, const float *initial, int64_t initial_stride,
+                                        const float *h, int64_t h_stride, const float *saved, int64_t saved_stride,
+                                        const float *dh, int64_t dh_stride, const float *dlast, int64_t dlast_stride,
+                                        float *dp, int64_t dp_stride, float *dinitial, int64_t dinitial_stride,
+                                        float *workspace);
+
+int64_t ssm_causal_attention_workspace_f32(int64_t keys, int64_t values);
+
+/*
+ * Causal softmax attention, org.sparkssm.kernel.CausalAttention; keys and values are the sizes of one head.
+ * workspace: ssm_causal_attention_workspace_f32(keys, values) floats, for both directions.
+ */
+int32_t ssm_causal_attention_forward_f32(int64_t batch, const int32_t *offsets, const int32_t *key_offsets,
+                                         int64_t heads, int64_t keys, int64_t values, const float *q, int64_t q_stride,
+                                         const float *k, int64_t k_stride, const float *v, int64_t v_stride, float *o,
+                                         int64_t o_stride, float *log_sums, int64_t log_sums_stride, float *workspace);
+
+int32_t ssm_causal_attention_backward_f32(int64_t batch, const int32_t *offsets, const int32_t *key_offsets,
+                                          int64_t heads, int64_t keys, int64_t values, const float *q,
+                                          int64_t q_stride, const float *k, int64_t k_stride, const float *v,
+                                          int64_t v_stride, const float *o, int64_t o_stride, const float *log_sums,
+                                          int64_t log_sums_stride, const float *d_o, int64_t d_o_stride, float *dq,
+                                          int64_t dq_stride, float *dk, int64_t dk_stride, float *dv,
+                                          int64_t dv_stride, float *workspace);
+
+/*
+ * Rotates pairs of columns (c, c + pairs) of every 2 pairs columns by the angles of their row's position; angles is
+ * [positions, 2 pairs], cosines before sines; inverse: by the opposite angles. y may be x.
+ */
+int32_t ssm_rotate_f32(int64_t rows, int64_t columns, const int32_t *positions, int64_t pairs, const float *angles,
+                       int64_t angles_stride, int32_t inverse, const float *x, int64_t x_stride, float *y,
+                       int64_t y_stride);
 
 /* ------------------------------------------------------------------ end of kernels of models */
 

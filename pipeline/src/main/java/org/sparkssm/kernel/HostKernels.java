@@ -360,12 +360,20 @@ public final class HostKernels implements Kernels {
 
   @Override
   public void linearCdeForward(LinearCdeSolve solve) {
-    HostLinearCde.forward(this, solve);
+    if (solve.solver() == CdeSolver.EXPONENTIAL) {
+      ExponentialLinearCde.forward(this, solve);
+    } else {
+      HostLinearCde.forward(this, solve);
+    }
   }
 
   @Override
   public void linearCdeBackward(LinearCdeSolve solve, LinearCdeSolve.Gradients gradients) {
-    HostLinearCde.backward(this, solve, gradients);
+    if (solve.solver() == CdeSolver.EXPONENTIAL) {
+      ExponentialLinearCde.backward(this, solve, gradients);
+    } else {
+      HostLinearCde.backward(this, solve, gradients);
+    }
   }
 
   @Override
@@ -425,6 +433,41 @@ public final class HostKernels implements Kernels {
   @Override
   public void deltaRuleBackward(DeltaRule rule, DeltaRule.Gradients gradients) {
     HostDeltaRule.backward(this, rule, gradients);
+  }
+
+  @Override
+  public void structuredCdeForward(StructuredCdeSolve solve) {
+    HostStructuredCde.forward(this, solve);
+  }
+
+  @Override
+  public void structuredCdeBackward(StructuredCdeSolve solve, StructuredCdeSolve.Gradients gradients) {
+    HostStructuredCde.backward(this, solve, gradients);
+  }
+
+  @Override
+  public void recurrentScanForward(RecurrentScan scan) {
+    HostRecurrentScan.forward(this, scan);
+  }
+
+  @Override
+  public void recurrentScanBackward(RecurrentScan scan, RecurrentScan.Gradients gradients) {
+    HostRecurrentScan.backward(this, scan, gradients);
+  }
+
+  @Override
+  public void causalAttentionForward(CausalAttention attention) {
+    HostCausalAttention.forward(this, attention);
+  }
+
+  @Override
+  public void causalAttentionBackward(CausalAttention attention, CausalAttention.Gradients gradients) {
+    HostCausalAttention.backward(this, attention, gradients);
+  }
+
+  @Override
+  public void rotate(int[] positions, Tensor angles, boolean inverse, Tensor x, Tensor y) {
+    HostCausalAttention.rotate(this, positions, angles, inverse, x, y);
   }
 
   // ---------------------------------------------------------------- losses and optimizer

@@ -25,6 +25,7 @@ final class HostLinearCde {
         switch (solve.solver()) {
           case EULER -> 0;
           case RK4 -> 1;
+          case EXPONENTIAL -> throw new IllegalArgumentException("see ExponentialLinearCde");
         };
     int rows = segments.rows();
     controls = solve.dOmega().columns();

@@ -265,6 +265,40 @@ public interface Kernels extends AutoCloseable {
   /** Gradients of the delta rule; see {@link DeltaRule.Gradients}. */
   void deltaRuleBackward(DeltaRule rule, DeltaRule.Gradients gradients);
 
+  /**
+   * Runs a linear controlled differential equation with a structured transition; see {@link
+   * StructuredCdeSolve}.
+   */
+  void structuredCdeForward(StructuredCdeSolve solve);
+
+  /** Gradients of a structured one; see {@link StructuredCdeSolve.Gradients}. */
+  void structuredCdeBackward(StructuredCdeSolve solve, StructuredCdeSolve.Gradients gradients);
+
+  /** Runs a tanh recurrence or an LSTM; see {@link RecurrentScan}. */
+  void recurrentScanForward(RecurrentScan scan);
+
+  /** Gradients of a tanh recurrence or an LSTM; see {@link RecurrentScan.Gradients}. */
+  void recurrentScanBackward(RecurrentScan scan, RecurrentScan.Gradients gradients);
+
+  /** Runs causal softmax attention; see {@link CausalAttention}. */
+  void causalAttentionForward(CausalAttention attention);
+
+  /** Gradients of causal softmax attention; see {@link CausalAttention.Gradients}. */
+  void causalAttentionBackward(CausalAttention attention, CausalAttention.Gradients gradients);
+
+  /**
+   * Rotary position embedding (Su et al. 2021, arXiv 2104.09864): in every group of 2 P columns,
+   * {@code (y_c, y_{c+P}) = } the pair {@code (x_c, x_{c+P})} turned by the angle of its row's
+   * position.
+   *
+   * @param positions one per row of x
+   * @param angles [positions, 2 P]: cosines, then sines
+   * @param inverse whether to turn back, which is the backward
+   * @param x [T, a multiple of 2 P]
+   * @param y as x; may be x
+   */
+  void rotate(int[] positions, Tensor angles, boolean inverse, Tensor x, Tensor y);
+
   // ---------------------------------------------------------------- losses and optimizer
 
   /**

@@ -808,4 +808,181 @@ public final class Native {
 
   static native @Cast("int64_t") long ssm_delta_rule_backward_workspace_f32(
       long keys, long updates, long longest);
+
+  static native @Cast("int64_t") long ssm_structured_cde_forward_workspace_f32(
+      long states,
+      long size,
+      long coefficients,
+      long controls);
+
+  static native int ssm_structured_cde_forward_f32(
+      int solver,
+      int structure,
+      long batch,
+      int[] offsets,
+      long controls,
+      long states,
+      long size,
+      long coefficients,
+      int[] rowBegin,
+      int[] column,
+      @Cast("const float*") long domega,
+      long domegaStride,
+      @Cast("const float*") long theta,
+      @Cast("const float*") long force,
+      long forceStride,
+      @Cast("const float*") long initial,
+      long initialStride,
+      @Cast("float*") long y,
+      long yStride,
+      @Cast("float*") long last,
+      long lastStride,
+      @Cast("float*") long workspace);
+
+  static native @Cast("int64_t") long ssm_structured_cde_backward_workspace_f32(
+      long states,
+      long size,
+      long coefficients,
+      long controls);
+
+  static native int ssm_structured_cde_backward_f32(
+      int solver,
+      int structure,
+      long batch,
+      int[] offsets,
+      long controls,
+      long states,
+      long size,
+      long coefficients,
+      int[] rowBegin,
+      int[] column,
+      @Cast("const float*") long domega,
+      long domegaStride,
+      @Cast("const float*") long theta,
+      @Cast("const float*") long force,
+      long forceStride,
+      @Cast("const float*") long initial,
+      long initialStride,
+      @Cast("const float*") long y,
+      long yStride,
+      @Cast("const float*") long dy,
+      long dyStride,
+      @Cast("const float*") long dlast,
+      long dlastStride,
+      @Cast("float*") long ddomega,
+      long ddomegaStride,
+      @Cast("float*") long dtheta,
+      @Cast("float*") long dforce,
+      long dforceStride,
+      @Cast("float*") long dinitial,
+      long dinitialStride,
+      @Cast("float*") long workspace);
+
+  static native @Cast("int64_t") long ssm_recurrent_scan_workspace_f32(
+      int cell,
+      long batch,
+      long hidden);
+
+  static native int ssm_recurrent_scan_forward_f32(
+      int cell,
+      long batch,
+      int[] offsets,
+      long hidden,
+      @Cast("const float*") long p,
+      long pStride,
+      @Cast("const float*") long weight,
+      @Cast("const float*") long initial,
+      long initialStride,
+      @Cast("float*") long h,
+      long hStride,
+      @Cast("float*") long saved,
+      long savedStride,
+      @Cast("float*") long last,
+      long lastStride,
+      @Cast("float*") long workspace);
+
+  static native int ssm_recurrent_scan_backward_f32(
+      int cell,
+      long batch,
+      int[] offsets,
+      long hidden,
+      @Cast("const float*") long weight,
+      @Cast("const float*") long initial,
+      long initialStride,
+      @Cast("const float*") long h,
+      long hStride,
+      @Cast("const float*") long saved,
+      long savedStride,
+      @Cast("const float*") long dh,
+      long dhStride,
+      @Cast("const float*") long dlast,
+      long dlastStride,
+      @Cast("float*") long dp,
+      long dpStride,
+      @Cast("float*") long dinitial,
+      long dinitialStride,
+      @Cast("float*") long workspace);
+
+  static native @Cast("int64_t") long ssm_causal_attention_workspace_f32(
+      long keys,
+      long values);
+
+  static native int ssm_causal_attention_forward_f32(
+      long batch,
+      int[] offsets,
+      int[] keyOffsets,
+      long heads,
+      long keys,
+      long values,
+      @Cast("const float*") long q,
+      long qStride,
+      @Cast("const float*") long k,
+      long kStride,
+      @Cast("const float*") long v,
+      long vStride,
+      @Cast("float*") long o,
+      long oStride,
+      @Cast("float*") long logSums,
+      long logSumsStride,
+      @Cast("float*") long workspace);
+
+  static native int ssm_causal_attention_backward_f32(
+      long batch,
+      int[] offsets,
+      int[] keyOffsets,
+      long heads,
+      long keys,
+      long values,
+      @Cast("const float*") long q,
+      long qStride,
+      @Cast("const float*") long k,
+      long kStride,
+      @Cast("const float*") long v,
+      long vStride,
+      @Cast("const float*") long o,
+      long oStride,
+      @Cast("const float*") long logSums,
+      long logSumsStride,
+      @Cast("const float*") long dO,
+      long dOStride,
+      @Cast("float*") long dq,
+      long dqStride,
+      @Cast("float*") long dk,
+      long dkStride,
+      @Cast("float*") long dv,
+      long dvStride,
+      @Cast("float*") long workspace);
+
+  static native int ssm_rotate_f32(
+      long rows,
+      long columns,
+      int[] positions,
+      long pairs,
+      @Cast("const float*") long angles,
+      long anglesStride,
+      int inverse,
+      @Cast("const float*") long x,
+      long xStride,
+      @Cast("float*") long y,
+      long yStride);
 }

@@ -310,12 +310,20 @@ public final class ReferenceKernels implements Kernels {
 
   @Override
   public void linearCdeForward(LinearCdeSolve solve) {
-    ReferenceLinearCde.forward(solve);
+    if (solve.solver() == CdeSolver.EXPONENTIAL) {
+      ExponentialLinearCde.forward(this, solve);
+    } else {
+      ReferenceLinearCde.forward(solve);
+    }
   }
 
   @Override
   public void linearCdeBackward(LinearCdeSolve solve, LinearCdeSolve.Gradients gradients) {
-    ReferenceLinearCde.backward(solve, gradients);
+    if (solve.solver() == CdeSolver.EXPONENTIAL) {
+      ExponentialLinearCde.backward(this, solve, gradients);
+    } else {
+      ReferenceLinearCde.backward(solve, gradients);
+    }
   }
 
   @Override
@@ -375,6 +383,41 @@ public final class ReferenceKernels implements Kernels {
   @Override
   public void deltaRuleBackward(DeltaRule rule, DeltaRule.Gradients gradients) {
     ReferenceDeltaRule.backward(rule, gradients);
+  }
+
+  @Override
+  public void structuredCdeForward(StructuredCdeSolve solve) {
+    ReferenceStructuredCde.forward(solve);
+  }
+
+  @Override
+  public void structuredCdeBackward(StructuredCdeSolve solve, StructuredCdeSolve.Gradients gradients) {
+    ReferenceStructuredCde.backward(solve, gradients);
+  }
+
+  @Override
+  public void recurrentScanForward(RecurrentScan scan) {
+    ReferenceRecurrentScan.forward(scan);
+  }
+
+  @Override
+  public void recurrentScanBackward(RecurrentScan scan, RecurrentScan.Gradients gradients) {
+    ReferenceRecurrentScan.backward(scan, gradients);
+  }
+
+  @Override
+  public void causalAttentionForward(CausalAttention attention) {
+    ReferenceCausalAttention.forward(attention);
+  }
+
+  @Override
+  public void causalAttentionBackward(CausalAttention attention, CausalAttention.Gradients gradients) {
+    ReferenceCausalAttention.backward(attention, gradients);
+  }
+
+  @Override
+  public void rotate(int[] positions, Tensor angles, boolean inverse, Tensor x, Tensor y) {
+    ReferenceCausalAttention.rotate(positions, angles, inverse, x, y);
   }
 
   // ---------------------------------------------------------------- losses and optimizer

@@ -164,6 +164,7 @@ final class ReferenceLinearCde {
     return switch (solve.solver()) {
       case EULER -> EULER_FACTORS;
       case RK4 -> RK4_FACTORS;
+      case EXPONENTIAL -> throw new IllegalArgumentException("see ExponentialLinearCde");
     };
   }
 

@@ -10,9 +10,11 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.sparkssm.testing.BaselineOracle;
 import org.sparkssm.testing.Recurrence;
 import org.sparkssm.testing.Recurrence.Operands;
 import org.sparkssm.testing.RecurrenceOracle;
+import org.sparkssm.testing.StructuredCdeOracle;
 
 /** The native recurrences on every instruction set this machine has. */
 class HostRecurrencesTest {
@@ -49,8 +51,39 @@ class HostRecurrencesTest {
                         Recurrence.deltaRule(1, 1, 1, 1, false),
                         Recurrence.deltaRule(2, 1, 17, 5, true),
                         Recurrence.deltaRule(1, 2, 7, 100, false),
-                        Recurrence.deltaRule(2, 3, 16, 33, true))
+                        Recurrence.deltaRule(2, 3, 16, 33, true),
+                        cde(TransitionStructure.blockDiagonal(37, 1), CdeSolver.EULER),
+                        cde(TransitionStructure.blockDiagonal(6, 2), CdeSolver.RK4),
+                        cde(TransitionStructure.blockDiagonal(20, 4), CdeSolver.EXPONENTIAL),
+                        cde(TransitionStructure.blockDiagonal(24, 8), CdeSolver.EULER),
+                        cde(TransitionStructure.blockDiagonal(10, 5), CdeSolver.RK4),
+                        cde(TransitionStructure.dense(37), CdeSolver.EXPONENTIAL),
+                        cde(TransitionStructure.diagonalPlusLowRank(37, 3), CdeSolver.EULER),
+                        cde(TransitionStructure.diagonalPlusLowRank(5, 0), CdeSolver.EXPONENTIAL),
+                        cde(TransitionStructure.walshHadamard(1), CdeSolver.EULER),
+                        cde(TransitionStructure.walshHadamard(8), CdeSolver.RK4),
+                        cde(TransitionStructure.walshHadamard(64), CdeSolver.EXPONENTIAL),
+                        cde(scattered(29), CdeSolver.EXPONENTIAL),
+                        Recurrence.recurrentScan(RecurrentCell.TANH, 1),
+                        Recurrence.recurrentScan(RecurrentCell.TANH, 37),
+                        Recurrence.recurrentScan(RecurrentCell.LSTM, 5),
+                        Recurrence.recurrentScan(RecurrentCell.LSTM, 48))
                     .map(recurrence -> Arguments.of(target, recurrence)));
+  }
+
+  private static Recurrence cde(TransitionStructure structure, CdeSolver solver) {
+    return Recurrence.structuredCde(structure, solver, 3, structure.states() % 2 == 1);
+  }
+
+  /** Rows of 0, 1, 2, 0, 1, ... entries. */
+  private static TransitionStructure scattered(int states) {
+    int[] rowBegin = new int[states + 1];
+    for (int i = 0; i < states; i++) {
+      rowBegin[i + 1] = rowBegin[i] + i % 3;
+    }
+    int[] columns = new int[rowBegin[states]];
+    Arrays.setAll(columns, e -> 7 * e % states);
+    return TransitionStructure.sparse(rowBegin, columns);
   }
 
   private static void select(String target) {
@@ -76,6 +109,10 @@ class HostRecurrencesTest {
       oracle.checkS5();
       oracle.checkGatedLinearAttention();
       oracle.checkDeltaRule();
+      new StructuredCdeOracle(kernels, 2e-5, 2e-4).checkAll();
+      BaselineOracle baselines = new BaselineOracle(kernels, 2e-5, 2e-4);
+      baselines.checkRecurrentScans();
+      baselines.checkAttention();
     }
   }
 

@@ -8,9 +8,11 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.sparkssm.testing.BaselineOracle;
 import org.sparkssm.testing.Recurrence;
 import org.sparkssm.testing.Recurrence.Operands;
 import org.sparkssm.testing.RecurrenceOracle;
+import org.sparkssm.testing.StructuredCdeOracle;
 
 class ReferenceRecurrencesTest {
   private final ReferenceKernels kernels = new ReferenceKernels(Precision.DOUBLE);
@@ -27,7 +29,34 @@ class ReferenceRecurrencesTest {
         Recurrence.gatedLinearAttention(2, 2, 3, true),
         Recurrence.deltaRule(2, 1, 3, 2, false),
         Recurrence.deltaRule(2, 1, 2, 3, true),
-        Recurrence.deltaRule(1, 3, 3, 2, true));
+        Recurrence.deltaRule(1, 3, 3, 2, true),
+        cde(TransitionStructure.blockDiagonal(4, 1), CdeSolver.EULER),
+        cde(TransitionStructure.blockDiagonal(4, 2), CdeSolver.RK4),
+        cde(TransitionStructure.dense(3), CdeSolver.EXPONENTIAL),
+        cde(TransitionStructure.diagonalPlusLowRank(3, 2), CdeSolver.EULER),
+        cde(TransitionStructure.diagonalPlusLowRank(3, 1), CdeSolver.EXPONENTIAL),
+        cde(TransitionStructure.walshHadamard(4), CdeSolver.RK4),
+        cde(
+            TransitionStructure.sparse(new int[] {0, 2, 2, 3}, new int[] {0, 2, 1}),
+            CdeSolver.EXPONENTIAL),
+        Recurrence.recurrentScan(RecurrentCell.TANH, 3),
+        Recurrence.recurrentScan(RecurrentCell.LSTM, 2));
+  }
+
+  private static Recurrence cde(TransitionStructure structure, CdeSolver solver) {
+    return Recurrence.structuredCde(structure, solver, 2, true);
+  }
+
+  @Test
+  void structuredLinearCdesAgreeWithOracle() {
+    new StructuredCdeOracle(kernels, 1e-12, 1e-11).checkAll();
+  }
+
+  @Test
+  void recurrentCellsAndAttentionAgreeWithOracle() {
+    BaselineOracle baselines = new BaselineOracle(kernels, 1e-12, 1e-11);
+    baselines.checkRecurrentScans();
+    baselines.checkAttention();
   }
 
   @Test

@@ -88,13 +88,13 @@ public final class KernelsOracle {
     }
   }
 
-  /** The Euler and Runge-Kutta cases of {@code linear_cde.json}. */
+  /** Every case of {@code linear_cde.json}. */
   public void checkLinearCde() {
     for (OracleFile.Case c : OracleFile.cases("linear_cde.json")) {
       switch (c.parameter("solver").asText()) {
         case "euler" -> checkLinearCde(c, CdeSolver.EULER);
         case "rk4" -> checkLinearCde(c, CdeSolver.RK4);
-        default -> {}
+        default -> checkLinearCde(c, CdeSolver.EXPONENTIAL);
       }
     }
   }

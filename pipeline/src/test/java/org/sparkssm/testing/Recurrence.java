@@ -3,13 +3,18 @@ package org.sparkssm.testing;
 import java.util.Arrays;
 import org.apache.commons.rng.UniformRandomProvider;
 import org.sparkssm.data.SeededRandom;
+import org.sparkssm.kernel.CdeSolver;
 import org.sparkssm.kernel.DeltaRule;
 import org.sparkssm.kernel.DiagonalScan;
 import org.sparkssm.kernel.GatedLinearAttention;
 import org.sparkssm.kernel.Kernels;
+import org.sparkssm.kernel.RecurrentCell;
+import org.sparkssm.kernel.RecurrentScan;
 import org.sparkssm.kernel.S4dScan;
 import org.sparkssm.kernel.Segments;
+import org.sparkssm.kernel.StructuredCdeSolve;
 import org.sparkssm.kernel.Tensor;
+import org.sparkssm.kernel.TransitionStructure;
 
 /**
  * One shape of a recurrence of {@link Kernels} as named arrays in and out, so that one test serves
@@ -418,6 +423,88 @@ public abstract class Recurrence {
                 g.rows[3],
                 decayed ? g.rows[4] : null,
                 g.initial));
+      }
+    };
+  }
+
+  /** Rows: dOmega, and the force if asked for. Parameters: the coefficients. */
+  public static Recurrence structuredCde(
+      TransitionStructure structure, CdeSolver solver, int controls, boolean forced) {
+    int n = structure.states();
+    int[][] parameters = {{controls, structure.coefficients()}};
+    String name = "structuredCde %s %s W=%d force=%s".formatted(structure, solver, controls, forced);
+    int[] rows = forced ? new int[] {controls, n} : new int[] {controls};
+    return new Recurrence(name, rows, parameters, n, n) {
+      @Override
+      double sample(int index, double uniform) {
+        if (index == 0) {
+          return Math.abs(uniform) < 0.3 ? 0 : 0.5 * Math.pow(uniform, 5);
+        }
+        boolean force = forced && index == 1;
+        return force ? uniform : uniform / Math.sqrt(1.0 * structure.coefficients() / n);
+      }
+
+      private StructuredCdeSolve solve(Tensors o) {
+        return new StructuredCdeSolve(
+            solver,
+            structure,
+            o.segments,
+            o.rows[0],
+            o.parameters[0],
+            forced ? o.rows[1] : null,
+            o.initial,
+            o.output,
+            o.last);
+      }
+
+      @Override
+      void forward(Kernels kernels, Tensors operands) {
+        kernels.structuredCdeForward(solve(operands));
+      }
+
+      @Override
+      void backward(Kernels kernels, Tensors operands, Tensors g) {
+        kernels.structuredCdeBackward(
+            solve(operands),
+            new StructuredCdeSolve.Gradients(
+                g.output, g.last, g.rows[0], g.parameters[0], forced ? g.rows[1] : null, g.initial));
+      }
+    };
+  }
+
+  /** Rows: p. Parameters: the weight. */
+  public static Recurrence recurrentScan(RecurrentCell cell, int hidden) {
+    int gates = cell.gates() * hidden;
+    int saved = RecurrentScan.savedColumns(cell, hidden);
+    return new Recurrence(
+        "recurrentScan %s H=%d".formatted(cell, hidden),
+        new int[] {gates},
+        new int[][] {{gates, hidden}},
+        cell.stateParts() * hidden,
+        hidden) {
+      private Tensor kept;
+
+      @Override
+      double sample(int index, double uniform) {
+        return index == 1 ? uniform / Math.sqrt(hidden) : uniform;
+      }
+
+      private RecurrentScan scan(Tensors o) {
+        return new RecurrentScan(
+            cell, o.segments, o.rows[0], o.parameters[0], o.initial, o.output, kept, o.last);
+      }
+
+      @Override
+      void forward(Kernels kernels, Tensors operands) {
+        kept = kernels.allocate(operands.segments.rows(), saved);
+        kernels.recurrentScanForward(scan(operands));
+      }
+
+      @Override
+      void backward(Kernels kernels, Tensors operands, Tensors g) {
+        kernels.recurrentScanBackward(
+            scan(operands),
+            new RecurrentScan.Gradients(g.output, g.last, g.rows[0], g.parameters[0], g.initial));
       }
     };
   }
