@@ -626,4 +626,23 @@ int32_t ssm_rotate_f32(int64_t rows, int64_t columns, const int32_t *positions, 
   return current()->rotate_f32(rows, columns, positions, pairs, angles, angles_stride, inverse, x, x_stride, y,
                                y_stride);
 }
+
+int32_t ssm_reverse_rows_f32(int64_t batch, const int32_t *offsets, int64_t columns, const float *x, int64_t x_stride,
+                             float *y, int64_t y_stride) {
+  return current()->reverse_rows_f32(batch, offsets, columns, x, x_stride, y, y_stride);
+}
+
+int32_t ssm_stretched_step_forward_f32(int64_t rows, int64_t columns, const float *x, int64_t x_stride,
+                                       const float *bias, const float *durations, int64_t durations_stride, float *y,
+                                       int64_t y_stride) {
+  return current()->stretched_step_forward_f32(rows, columns, x, x_stride, bias, durations, durations_stride, y,
+                                               y_stride);
+}
+
+int32_t ssm_stretched_step_backward_f32(int64_t rows, int64_t columns, const float *x, int64_t x_stride,
+                                        const float *bias, const float *durations, int64_t durations_stride,
+                                        const float *dy, int64_t dy_stride, float *dx, int64_t dx_stride) {
+  return current()->stretched_step_backward_f32(rows, columns, x, x_stride, bias, durations, durations_stride, dy,
+                                                dy_stride, dx, dx_stride);
+}
 }

@@ -68,6 +68,9 @@
   X(causal_attention_forward_f32) \
   X(causal_attention_backward_f32) \
   X(rotate_f32) \
+  X(reverse_rows_f32) \
+  X(stretched_step_forward_f32) \
+  X(stretched_step_backward_f32) \
   X(squared_error_f32) \
   X(softmax_cross_entropy_f32) \
   X(adam_step_f32)

@@ -494,6 +494,24 @@ int32_t ssm_rotate_f32(int64_t rows, int64_t columns, const int32_t *positions, 
                        int64_t angles_stride, int32_t inverse, const float *x, int64_t x_stride, float *y,
                        int64_t y_stride);
 
+
+/*
+ * y = the rows of each sequence in reverse order.
+ */
+int32_t ssm_reverse_rows_f32(int64_t batch, const int32_t *offsets, int64_t columns, const float *x, int64_t x_stride,
+                             float *y, int64_t y_stride);
+
+/*
+ * softplus(y) = duration softplus(x + bias); durations [rows, 1], above 0.
+ */
+int32_t ssm_stretched_step_forward_f32(int64_t rows, int64_t columns, const float *x, int64_t x_stride,
+                                       const float *bias, const float *durations, int64_t durations_stride, float *y,
+                                       int64_t y_stride);
+
+int32_t ssm_stretched_step_backward_f32(int64_t rows, int64_t columns, const float *x, int64_t x_stride,
+                                        const float *bias, const float *durations, int64_t durations_stride,
+                                        const float *dy, int64_t dy_stride, float *dx, int64_t dx_stride);
+
 /* ------------------------------------------------------------------ end of kernels of models */
 
 #ifdef __cplusplus

@@ -8,10 +8,10 @@ package org.sparkssm.kernel;
  * o_l = sum over s at most l of softmax_s(q_l . k_s / sqrt(K)) v_s
  * </pre>
  *
- * <p>The queries of a sequence are its last rows: sequence b has as many queries as {@code segments}
- * says, and its query i sees the first {@code length of keys - length of queries + i + 1} keys. In
- * training both are the same. Memory is linear in the length: scores exist block by block (Dao et
- * al. 2022, arXiv 2205.14135).
+ * <p>The queries of a sequence are its last rows: sequence b has as many queries as {@code
+ * segments} says, and its query i sees the first {@code length of keys - length of queries + i + 1}
+ * keys. In training both are the same. Memory is linear in the length: scores exist block by block
+ * (Dao et al. 2022, arXiv 2205.14135).
  *
  * @param segments of the queries, T rows
  * @param keySegments of the keys, T' rows, each sequence at least as long as its queries

@@ -251,6 +251,17 @@ public final class HostKernels implements Kernels {
   }
 
   @Override
+  public void stretchedStepForward(Tensor x, Tensor bias, Tensor durations, Tensor y) {
+    HostStretchedStep.forward(this, x, bias, durations, y);
+  }
+
+  @Override
+  public void stretchedStepBackward(
+      Tensor x, Tensor bias, Tensor durations, Tensor dy, Tensor dx) {
+    HostStretchedStep.backward(this, x, bias, durations, dy, dx);
+  }
+
+  @Override
   public void dropout(double rate, long[] keys, Tensor x) {
     HostElementwise.dropout(this, rate, keys, x);
   }
@@ -316,6 +327,11 @@ public final class HostKernels implements Kernels {
       Tensor dWeight,
       Tensor dBias) {
     HostCausalConvolution.backward(this, segments, x, weight, bias, silu, dy, dx, dWeight, dBias);
+  }
+
+  @Override
+  public void reverseRows(Segments segments, Tensor x, Tensor y) {
+    HostSegments.reverseRows(this, segments, x, y);
   }
 
   @Override
@@ -441,7 +457,8 @@ public final class HostKernels implements Kernels {
   }
 
   @Override
-  public void structuredCdeBackward(StructuredCdeSolve solve, StructuredCdeSolve.Gradients gradients) {
+  public void structuredCdeBackward(
+      StructuredCdeSolve solve, StructuredCdeSolve.Gradients gradients) {
     HostStructuredCde.backward(this, solve, gradients);
   }
 
@@ -461,7 +478,8 @@ public final class HostKernels implements Kernels {
   }
 
   @Override
-  public void causalAttentionBackward(CausalAttention attention, CausalAttention.Gradients gradients) {
+  public void causalAttentionBackward(
+      CausalAttention attention, CausalAttention.Gradients gradients) {
     HostCausalAttention.backward(this, attention, gradients);
   }
 

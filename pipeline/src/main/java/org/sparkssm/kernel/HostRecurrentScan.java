@@ -46,8 +46,7 @@ final class HostRecurrentScan {
   static void forward(HostKernels kernels, RecurrentScan scan) {
     String operation = "recurrentScanForward";
     HostRecurrentScan s = new HostRecurrentScan(kernels, scan, operation);
-    HostTensor last =
-        kernels.ownOrNull(operation, scan.last(), s.segments.batch(), s.stateColumns);
+    HostTensor last = kernels.ownOrNull(operation, scan.last(), s.segments.batch(), s.stateColumns);
     s.withWorkspace(
         kernels,
         workspace ->

@@ -45,6 +45,21 @@ final class HostSegments {
             to.stride()));
   }
 
+  static void reverseRows(HostKernels kernels, Segments segments, Tensor x, Tensor y) {
+    HostTensor from = kernels.own("reverseRows", x, segments.rows(), x.columns());
+    HostTensor to = kernels.own("reverseRows", y, segments.rows(), x.columns());
+    check(
+        "reverseRows",
+        Native.ssm_reverse_rows_f32(
+            segments.batch(),
+            segments.offsets(),
+            x.columns(),
+            from.address(),
+            from.stride(),
+            to.address(),
+            to.stride()));
+  }
+
   static void lastRowForward(HostKernels kernels, Segments segments, Tensor x, Tensor y) {
     HostTensor from = kernels.own("lastRowForward", x, segments.rows(), x.columns());
     HostTensor to = kernels.own("lastRowForward", y, segments.batch(), x.columns());

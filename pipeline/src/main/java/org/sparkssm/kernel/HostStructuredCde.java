@@ -39,8 +39,7 @@ final class HostStructuredCde {
     states = structure.states();
     int rows = segments.rows();
     dOmega = kernels.own(operation, solve.dOmega(), rows, controls);
-    coefficients =
-        kernels.own(operation, solve.coefficients(), controls, structure.coefficients());
+    coefficients = kernels.own(operation, solve.coefficients(), controls, structure.coefficients());
     expect(coefficients.isDense(), operation, coefficients, "expected dense rows");
     force = kernels.ownOrNull(operation, solve.force(), rows, states);
     initial = kernels.ownOrNull(operation, solve.initial(), segments.batch(), states);
@@ -93,8 +92,7 @@ final class HostStructuredCde {
     HostTensor dLast = kernels.ownOrNull(operation, gradients.dLast(), batch, s.states);
     HostTensor dDOmega = kernels.ownOrNull(operation, gradients.dDOmega(), rows, s.controls);
     HostTensor dCoefficients =
-        kernels.own(
-            operation, gradients.dCoefficients(), s.controls, s.structure.coefficients());
+        kernels.own(operation, gradients.dCoefficients(), s.controls, s.structure.coefficients());
     expect(dCoefficients.isDense(), operation, dCoefficients, "expected dense rows");
     HostTensor dForce = kernels.ownOrNull(operation, gradients.dForce(), rows, s.states);
     HostTensor dInitial = kernels.ownOrNull(operation, gradients.dInitial(), batch, s.states);

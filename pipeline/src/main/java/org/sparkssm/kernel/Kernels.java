@@ -121,6 +121,20 @@ public interface Kernels extends AutoCloseable {
   void negativeExpBackward(Tensor y, Tensor dy, Tensor dx);
 
   /**
+   * Step sizes stretched by the duration of a row: {@code softplus(y) = duration softplus(x +
+   * bias)}.
+   *
+   * @param x [T, D]
+   * @param bias [1, D]
+   * @param durations [T, 1], above 0
+   * @param y [T, D]
+   */
+  void stretchedStepForward(Tensor x, Tensor bias, Tensor durations, Tensor y);
+
+  /** Backward of {@link #stretchedStepForward} with respect to x; dx may be dy. */
+  void stretchedStepBackward(Tensor x, Tensor bias, Tensor durations, Tensor dy, Tensor dx);
+
+  /**
    * Inverted dropout: {@code x[r, c] = 0} with probability {@code rate}, else {@code x / (1 -
    * rate)}; in place. Element (r, c) is decided by a hash of {@code (keys[r], c)} alone ({@link
    * DropoutHash}), so it does not depend on threads, devices or the batch's composition. The same
@@ -187,6 +201,9 @@ public interface Kernels extends AutoCloseable {
       Tensor dx,
       Tensor dWeight,
       Tensor dBias);
+
+  /** {@code y} = the rows of each sequence in reverse order; its own backward. */
+  void reverseRows(Segments segments, Tensor x, Tensor y);
 
   /** {@code y[b, :]} = the last row of sequence b; zero for an empty one. y [B, D]. */
   void lastRowForward(Segments segments, Tensor x, Tensor y);

@@ -810,10 +810,7 @@ public final class Native {
       long keys, long updates, long longest);
 
   static native @Cast("int64_t") long ssm_structured_cde_forward_workspace_f32(
-      long states,
-      long size,
-      long coefficients,
-      long controls);
+      long states, long size, long coefficients, long controls);
 
   static native int ssm_structured_cde_forward_f32(
       int solver,
@@ -840,10 +837,7 @@ public final class Native {
       @Cast("float*") long workspace);
 
   static native @Cast("int64_t") long ssm_structured_cde_backward_workspace_f32(
-      long states,
-      long size,
-      long coefficients,
-      long controls);
+      long states, long size, long coefficients, long controls);
 
   static native int ssm_structured_cde_backward_f32(
       int solver,
@@ -879,9 +873,7 @@ public final class Native {
       @Cast("float*") long workspace);
 
   static native @Cast("int64_t") long ssm_recurrent_scan_workspace_f32(
-      int cell,
-      long batch,
-      long hidden);
+      int cell, long batch, long hidden);
 
   static native int ssm_recurrent_scan_forward_f32(
       int cell,
@@ -923,9 +915,7 @@ public final class Native {
       long dinitialStride,
       @Cast("float*") long workspace);
 
-  static native @Cast("int64_t") long ssm_causal_attention_workspace_f32(
-      long keys,
-      long values);
+  static native @Cast("int64_t") long ssm_causal_attention_workspace_f32(long keys, long values);
 
   static native int ssm_causal_attention_forward_f32(
       long batch,
@@ -985,4 +975,37 @@ public final class Native {
       long xStride,
       @Cast("float*") long y,
       long yStride);
+
+  static native int ssm_reverse_rows_f32(
+      long batch,
+      int[] offsets,
+      long columns,
+      @Cast("const float*") long x,
+      long xStride,
+      @Cast("float*") long y,
+      long yStride);
+
+  static native int ssm_stretched_step_forward_f32(
+      long rows,
+      long columns,
+      @Cast("const float*") long x,
+      long xStride,
+      @Cast("const float*") long bias,
+      @Cast("const float*") long durations,
+      long durationsStride,
+      @Cast("float*") long y,
+      long yStride);
+
+  static native int ssm_stretched_step_backward_f32(
+      long rows,
+      long columns,
+      @Cast("const float*") long x,
+      long xStride,
+      @Cast("const float*") long bias,
+      @Cast("const float*") long durations,
+      long durationsStride,
+      @Cast("const float*") long dy,
+      long dyStride,
+      @Cast("float*") long dx,
+      long dxStride);
 }

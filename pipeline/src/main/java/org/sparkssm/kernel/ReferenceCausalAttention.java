@@ -16,7 +16,8 @@ final class ReferenceCausalAttention {
   }
 
   private static void forEach(CausalAttention attention, Visitor visitor) {
-    expectShape("causalAttention", attention.q(), attention.segments().rows(), attention.q().columns());
+    expectShape(
+        "causalAttention", attention.q(), attention.segments().rows(), attention.q().columns());
     expectShape(
         "causalAttention", attention.k(), attention.keySegments().rows(), attention.q().columns());
     for (int b = 0; b < attention.segments().batch(); b++) {

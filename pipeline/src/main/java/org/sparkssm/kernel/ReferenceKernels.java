@@ -200,6 +200,17 @@ public final class ReferenceKernels implements Kernels {
   }
 
   @Override
+  public void stretchedStepForward(Tensor x, Tensor bias, Tensor durations, Tensor y) {
+    ReferenceStretchedStep.forward(x, bias, durations, y);
+  }
+
+  @Override
+  public void stretchedStepBackward(
+      Tensor x, Tensor bias, Tensor durations, Tensor dy, Tensor dx) {
+    ReferenceStretchedStep.backward(x, bias, durations, dy, dx);
+  }
+
+  @Override
   public void dropout(double rate, long[] keys, Tensor x) {
     ReferenceElementwise.dropout(rate, keys, x);
   }
@@ -266,6 +277,11 @@ public final class ReferenceKernels implements Kernels {
       Tensor dBias) {
     ReferenceCausalConvolution.backward(
         this, segments, x, weight, bias, silu, dy, dx, dWeight, dBias);
+  }
+
+  @Override
+  public void reverseRows(Segments segments, Tensor x, Tensor y) {
+    ReferenceSegments.reverseRows(segments, x, y);
   }
 
   @Override
@@ -391,7 +407,8 @@ public final class ReferenceKernels implements Kernels {
   }
 
   @Override
-  public void structuredCdeBackward(StructuredCdeSolve solve, StructuredCdeSolve.Gradients gradients) {
+  public void structuredCdeBackward(
+      StructuredCdeSolve solve, StructuredCdeSolve.Gradients gradients) {
     ReferenceStructuredCde.backward(solve, gradients);
   }
 
@@ -411,7 +428,8 @@ public final class ReferenceKernels implements Kernels {
   }
 
   @Override
-  public void causalAttentionBackward(CausalAttention attention, CausalAttention.Gradients gradients) {
+  public void causalAttentionBackward(
+      CausalAttention attention, CausalAttention.Gradients gradients) {
     ReferenceCausalAttention.backward(attention, gradients);
   }
 

@@ -52,6 +52,20 @@ final class ReferenceSegments {
     }
   }
 
+  static void reverseRows(Segments segments, Tensor x, Tensor y) {
+    expectRows("reverseRows", segments, x);
+    expectSameShape("reverseRows", x, y);
+    for (int b = 0; b < segments.batch(); b++) {
+      int first = segments.offset(b);
+      int last = first + segments.length(b) - 1;
+      for (int r = first; r <= last; r++) {
+        for (int c = 0; c < x.columns(); c++) {
+          own(y).set(r, c, own(x).get(first + last - r, c));
+        }
+      }
+    }
+  }
+
   static void lastRowForward(Segments segments, Tensor x, Tensor y) {
     expectRows("lastRowForward", segments, x);
     expectShape("lastRowForward", y, segments.batch(), x.columns());

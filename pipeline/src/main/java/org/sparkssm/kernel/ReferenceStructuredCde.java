@@ -96,6 +96,7 @@ final class ReferenceStructuredCde {
   }
 
   /** State before a part, its terms, and the state after it. */
+  @SuppressWarnings("ArrayRecordComponent") // never compared
   private record Part(double[] before, List<double[]> terms, double[] after) {}
 
   /** One step: its transition and its parts. */

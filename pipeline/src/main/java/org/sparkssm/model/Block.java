@@ -1,5 +1,6 @@
 package org.sparkssm.model;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import org.sparkssm.kernel.Activation;
 import org.sparkssm.kernel.Tensor;
 
@@ -15,13 +16,16 @@ final class Block implements Layer {
   /**
    * @param number of the block in the model, from 0
    */
-  Block(ModelSpec.Block spec, int number, int width, ParameterLayout layout) {
+  Block(ModelSpec.Block spec, int number, LayerSetting setting, ParameterLayout layout) {
     this.spec = spec;
     this.number = number;
-    this.width = width;
+    this.width = setting.width();
     this.norm =
         spec.norm() == NormKind.NONE ? null : new Norm(spec.norm(), width, layout.child("norm"));
-    this.layer = LayerCatalog.create(spec.layer(), name(), width, layout.child("layer"));
+    ObjectNode described = spec.layer().options().deepCopy();
+    described.put("kind", spec.layer().kind());
+    Options options = new Options(described, "layer " + spec.layer().kind() + " of " + name());
+    this.layer = LayerCatalog.create(options, setting, layout.child("layer"));
     this.activation =
         switch (spec.activation()) {
           case NONE -> null;
@@ -33,6 +37,11 @@ final class Block implements Layer {
   /** For messages: "block 2". */
   String name() {
     return "block " + (number + 1);
+  }
+
+  @Override
+  public void requireCausal(String where) {
+    layer.requireCausal("layer " + spec.layer().kind() + " of " + where);
   }
 
   @Override

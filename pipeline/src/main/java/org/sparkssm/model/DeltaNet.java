@@ -40,14 +40,16 @@ final class DeltaNet implements Layer {
   private final boolean gated;
   private final boolean negative;
   private final Dense inProjection;
-  private final Parameter convolutionWeight;
+  private final CausalConvolution convolution;
   private final Dense gateProjection;
   private final Parameter logRate;
   private final Parameter stepBias;
   private final HeadNorm norm;
   private final Dense outProjection;
+  private final StateSlot states;
 
-  DeltaNet(Options options, int width, ParameterLayout layout) {
+  DeltaNet(Options options, LayerSetting setting, ParameterLayout layout) {
+    int width = setting.width();
     heads = options.integer("heads", 4, 1);
     int share = (width + heads - 1) / heads;
     key = options.integer("key", share, 1);
@@ -59,14 +61,14 @@ final class DeltaNet implements Layer {
     negative = options.flag("negative", false);
     int taps = options.integer("convolution", 4, 1);
     inProjection = new Dense(width, mixed(), false, layout.child("in_proj"));
-    convolutionWeight =
-        layout.addWeight("conv1d.weight", mixed(), taps, Initializer.uniform(1 / Math.sqrt(taps)));
+    convolution = new CausalConvolution(mixed(), taps, false, layout.child("conv1d"));
     gateProjection = new Dense(width, gates(), false, layout.child("gate_proj"));
     logRate = gated ? layout.addFree("A_log", 1, heads, Initializer.fill(DeltaNet::logRate)) : null;
     stepBias =
         gated ? layout.addFree("dt_bias", 1, heads, Initializer.fill(DeltaNet::stepBias)) : null;
     norm = new HeadNorm(value, layout.child("norm"));
     outProjection = new Dense(values, width, false, layout.child("out_proj"));
+    states = layout.addState("s", values * key);
   }
 
   private static double logRate(UniformRandomProvider random) {
@@ -115,8 +117,7 @@ final class DeltaNet implements Layer {
     Tensor projected = pass.allocate(mixed());
     Backward inBackward = inProjection.forward(pass, x, projected);
     Tensor mixed = pass.allocate(mixed());
-    Tensor taps = pass.value(convolutionWeight);
-    pass.kernels().causalConvolutionForward(pass.segments(), projected, taps, null, true, mixed);
+    Backward convolutionBackward = convolution.forward(pass, projected, mixed);
     Tensor unit = pass.allocate(keys + updates * keys);
     Backward unitBackward = HeadNorm.unitLength(pass, qk(mixed), unit, key);
     Tensor gates = pass.allocate(gates());
@@ -132,10 +133,11 @@ final class DeltaNet implements Layer {
             v(mixed),
             beta(pass, betaRaw(gates)),
             gated ? decay.logAlpha : null,
-            null,
+            pass.before(states),
             pass.allocate(values),
-            null);
+            pass.after(states));
     pass.kernels().deltaRuleForward(rule);
+    pass.carry(states, rule.last());
     Tensor normed = pass.allocate(values);
     Backward normBackward = norm.forward(pass, rule.o(), normed);
     OutputGate gate = gated ? new OutputGate(pass, outputGate(gates), normed) : null;
@@ -172,17 +174,7 @@ final class DeltaNet implements Layer {
       }
       unitBackward.run(dUnit, qk(dMixed));
       Tensor dProjected = pass.allocate(mixed());
-      pass.kernels()
-          .causalConvolutionBackward(
-              pass.segments(),
-              projected,
-              taps,
-              null,
-              true,
-              dMixed,
-              dProjected,
-              pass.gradient(convolutionWeight),
-              null);
+      convolutionBackward.run(dMixed, dProjected);
       Tensor dxOfGates = pass.allocate(x.columns());
       gateBackward.run(dGates, dxOfGates);
       inBackward.run(dProjected, dx);

@@ -34,9 +34,11 @@ final class Gla implements Layer {
   private final Dense gateProjection;
   private final HeadNorm norm;
   private final Dense outProjection;
+  private final StateSlot states;
 
-  private Gla(boolean phased, Options options, int width, ParameterLayout layout) {
+  private Gla(boolean phased, Options options, LayerSetting setting, ParameterLayout layout) {
     this.phased = phased;
+    int width = setting.width();
     heads = options.integer("heads", 4, 1);
     keys = heads * options.integer("key", ceilingOfQuotient(width, 2 * heads), 1);
     int value = options.integer("value", ceilingOfQuotient(width, heads), 1);
@@ -47,14 +49,15 @@ final class Gla implements Layer {
     gateProjection = new Dense(gateRank, keys, true, layout.child("gate_proj"));
     norm = new HeadNorm(value, layout.child("norm"));
     outProjection = new Dense(values, width, false, layout.child("out_proj"));
+    states = layout.addState("s", keys * value * (phased ? 2 : 1));
   }
 
-  static Gla real(Options options, int width, ParameterLayout layout) {
-    return new Gla(false, options, width, layout);
+  static Gla real(Options options, LayerSetting setting, ParameterLayout layout) {
+    return new Gla(false, options, setting, layout);
   }
 
-  static Gla gateLoop(Options options, int width, ParameterLayout layout) {
-    return new Gla(true, options, width, layout);
+  static Gla gateLoop(Options options, LayerSetting setting, ParameterLayout layout) {
+    return new Gla(true, options, setting, layout);
   }
 
   private static int ceilingOfQuotient(int dividend, int divisor) {
@@ -101,10 +104,11 @@ final class Gla implements Layer {
             inner.v,
             logAlpha(pass, decayRaw),
             inner.phase,
-            null,
+            pass.before(states),
             pass.allocate(values),
-            null);
+            pass.after(states));
     pass.kernels().gatedLinearAttentionForward(scan);
+    pass.carry(states, scan.last());
     Tensor normed = pass.allocate(values);
     Backward normBackward = norm.forward(pass, scan.o(), normed);
     OutputGate gate = new OutputGate(pass, inner.outputGate, normed);

@@ -9,21 +9,25 @@ import java.util.TreeMap;
 final class LayerCatalog {
   private static final Map<String, Factory> FACTORIES =
       new TreeMap<>(
-          Map.of(
-              "delta-net", DeltaNet::new,
-              "gateloop", Gla::gateLoop,
-              "gla", Gla::real,
-              "linear-cde", LinearCde::new,
-              "mamba", Mamba::new,
-              "s4d", S4d::new,
-              "s5", S5::new));
+          Map.ofEntries(
+              Map.entry("attention", Attention::new),
+              Map.entry("bidirectional", Bidirectional::new),
+              Map.entry("delta-net", DeltaNet::new),
+              Map.entry("gateloop", Gla::gateLoop),
+              Map.entry("gla", Gla::real),
+              Map.entry("linear-cde", LinearCde::new),
+              Map.entry("lstm", RecurrentNetwork::lstm),
+              Map.entry("mamba", Mamba::new),
+              Map.entry("rnn", RecurrentNetwork::tanh),
+              Map.entry("s4d", S4d::new),
+              Map.entry("s5", S5::new)));
 
   private LayerCatalog() {}
 
   /** Makes a layer of as many input as output columns. */
   @FunctionalInterface
   interface Factory {
-    Layer create(Options options, int width, ParameterLayout layout);
+    Layer create(Options options, LayerSetting setting, ParameterLayout layout);
   }
 
   /** Names of all kinds, in alphabetical order. */
@@ -31,13 +35,8 @@ final class LayerCatalog {
     return FACTORIES.keySet().toArray(String[]::new);
   }
 
-  /** Makes a layer of a kind in {@link #kinds}, reading its options. */
-  static Layer create(String kind, Options options, int width, ParameterLayout layout) {
-    return FACTORIES.get(kind).create(options, width, layout);
-  }
-
-  static Layer create(ModelSpec.Layer spec, String where, int width, ParameterLayout layout) {
-    Options options = new Options(spec.options(), "layer " + spec.kind() + " of " + where);
-    return create(spec.kind(), options, width, layout);
+  /** Makes the layer that {@code kind} among the options names, reading the others. */
+  static Layer create(Options options, LayerSetting setting, ParameterLayout layout) {
+    return FACTORIES.get(options.word("kind", null, kinds())).create(options, setting, layout);
   }
 }

@@ -122,10 +122,12 @@ public record ModelSpec(
   }
 
   private static ModelSpec of(Options options) {
+    Input input = input(options.child("input", "the input"));
     int width = options.integer("width", 64, 1);
+    LayerSetting setting = LayerSetting.of(input, width);
     List<Block> blocks = new ArrayList<>();
     for (Options block : options.children("blocks", "block")) {
-      blocks.add(block(block, width));
+      blocks.add(block(block, setting));
     }
     Options head = options.child("head", "the head");
     HeadKind kind = HeadKind.of(head.word("kind", null, HeadKind.words()));
@@ -133,7 +135,7 @@ public record ModelSpec(
     head.finish();
     ModelSpec spec =
         new ModelSpec(
-            input(options.child("input", "the input")),
+            input,
             width,
             blocks,
             NormKind.of(options.word("finalNorm", "rms", NormKind.words())),
@@ -163,11 +165,11 @@ public record ModelSpec(
     return input;
   }
 
-  private static Block block(Options options, int width) {
+  private static Block block(Options options, LayerSetting setting) {
     Block block =
         new Block(
             NormKind.of(options.word("norm", "rms", NormKind.words())),
-            layer(options.child("layer", "the layer of " + options.where()), width),
+            layer(options.child("layer", "the layer of " + options.where()), setting),
             BlockActivation.of(options.word("activation", "none", BlockActivation.words())),
             options.flag("residual", true),
             options.number("dropout", 0, 0, 1));
@@ -175,12 +177,11 @@ public record ModelSpec(
     return block;
   }
 
-  private static Layer layer(Options options, int width) {
-    String kind = options.word("kind", null, LayerCatalog.kinds());
-    LayerCatalog.create(kind, options, width, new ParameterLayout());
+  private static Layer layer(Options options, LayerSetting setting) {
+    LayerCatalog.create(options, setting, new ParameterLayout());
     options.finish();
     ObjectNode resolved = options.resolved();
-    resolved.remove("kind");
+    String kind = resolved.remove("kind").asText();
     return new Layer(kind, resolved);
   }
 
@@ -203,7 +204,9 @@ public record ModelSpec(
     ObjectNode node = JsonNodeFactory.instance.objectNode();
     node.put("norm", norm.word()).put("activation", activation.word()).put("dropout", dropout);
     node.set("layer", layerNode);
-    return Collections.nCopies(count, block(new Options(node, "each block"), width));
+    // The input is not known here; what depends on it is looked at with the whole description.
+    LayerSetting setting = new LayerSetting(width, 1);
+    return Collections.nCopies(count, block(new Options(node, "each block"), setting));
   }
 
   /** The same model for data of that many channels (values) or tokens. */

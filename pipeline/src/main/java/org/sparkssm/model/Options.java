@@ -146,6 +146,17 @@ final class Options {
     }
   }
 
+  /** Takes what was read of a child into what was read of this. */
+  void resolve(String name, Options child) {
+    resolved.set(name, child.resolved);
+  }
+
+  /** For a value that does not fit the others. */
+  InvalidInputException unfit(String name, String expected) {
+    return new InvalidInputException(
+        "option '" + name + "' of " + where + " is " + resolved.get(name) + ", expected " + expected);
+  }
+
   /** What was read, defaults included. */
   ObjectNode resolved() {
     return resolved;

@@ -7,25 +7,28 @@ import org.sparkssm.data.InvalidInputException;
 import org.sparkssm.data.SeededRandom;
 
 /**
- * Where each parameter of a model lies in one flat vector. Layers add theirs when they are made;
- * the order of adding is the order in the vector.
+ * Where each parameter of a model lies in one flat vector, and what the model carries from one part
+ * of a sequence to the next. Layers add theirs when they are made; the order of adding is the order
+ * in the vector.
  */
 public final class ParameterLayout {
   private final List<Parameter> parameters;
+  private final List<StateSlot> states;
   private final String prefix;
 
   ParameterLayout() {
-    this(new ArrayList<>(), "");
+    this(new ArrayList<>(), new ArrayList<>(), "");
   }
 
-  private ParameterLayout(List<Parameter> parameters, String prefix) {
+  private ParameterLayout(List<Parameter> parameters, List<StateSlot> states, String prefix) {
     this.parameters = parameters;
+    this.states = states;
     this.prefix = prefix;
   }
 
   /** The same layout; what is added through the result gets {@code name.} before its name. */
   ParameterLayout child(String name) {
-    return new ParameterLayout(parameters, prefix + name + ".");
+    return new ParameterLayout(parameters, states, prefix + name + ".");
   }
 
   /** Adds a matrix that weight decay applies to. */
@@ -48,6 +51,27 @@ public final class ParameterLayout {
     Parameter parameter = new Parameter(prefix + name, rows, columns, size(), decayed, initializer);
     parameters.add(parameter);
     return parameter;
+  }
+
+  /** Adds numbers that are carried along a sequence. */
+  StateSlot addState(String name, int columns) {
+    return addState(name, columns, false);
+  }
+
+  /** Adds numbers of which every step of a sequence leaves a row. */
+  StateSlot addGrowingState(String name, int columns) {
+    return addState(name, columns, true);
+  }
+
+  private StateSlot addState(String name, int columns, boolean grows) {
+    StateSlot slot = new StateSlot(states.size(), prefix + name, columns, grows);
+    states.add(slot);
+    return slot;
+  }
+
+  /** What a model carries along a sequence. */
+  List<StateSlot> states() {
+    return Collections.unmodifiableList(states);
   }
 
   /** Number of elements of all parameters. */

@@ -31,9 +31,10 @@ final class S4d implements Layer {
   private final Parameter output;
   private final Parameter skip;
   private final Dense outProjection;
+  private final StateSlot states;
 
-  S4d(Options options, int width, ParameterLayout layout) {
-    this.width = width;
+  S4d(Options options, LayerSetting setting, ParameterLayout layout) {
+    width = setting.width();
     state = options.integer("state", 32, 1);
     boolean linear = options.word("initialization", "lin", "lin", "inv").equals("lin");
     rule = DiagonalTransition.rule(options);
@@ -43,6 +44,7 @@ final class S4d implements Layer {
     output = layout.addFree("C", width, 2 * state, Initializer.normal(Math.sqrt(0.5)));
     skip = layout.addFree("D", 1, width, Initializer.normal(1));
     outProjection = new Dense(width, width, true, layout.child("out_proj"));
+    states = layout.addState("h", width * 2 * state);
   }
 
   private double[] frequencies(boolean linear, int count) {
@@ -66,10 +68,11 @@ final class S4d implements Layer {
             step.bBar(),
             pass.value(output),
             pass.value(skip),
-            null,
+            pass.before(states),
             pass.allocate(width),
-            null);
+            pass.after(states));
     pass.kernels().s4dScanForward(scan);
+    pass.carry(states, scan.last());
     Backward outBackward = outProjection.forward(pass, scan.y(), y);
     return (dy, dx) -> {
       Tensor dScanned = pass.allocate(width);

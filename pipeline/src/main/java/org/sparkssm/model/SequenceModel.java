@@ -23,6 +23,7 @@ public final class SequenceModel {
   private final List<Block> blocks = new ArrayList<>();
   private final Norm finalNorm;
   private final Dense head;
+  private final StateSlot readoutState;
 
   /**
    * @param spec with the size of the input and the outputs filled in
@@ -49,14 +50,16 @@ public final class SequenceModel {
                 .child("encoder")
                 .addFree("weight", spec.input().vocabulary(), width, Initializer.normal(1))
             : null;
+    LayerSetting setting = LayerSetting.of(spec.input(), width);
     for (int k = 0; k < spec.blocks().size(); k++) {
-      blocks.add(new Block(spec.blocks().get(k), k, width, layout.child("blocks." + k)));
+      blocks.add(new Block(spec.blocks().get(k), k, setting, layout.child("blocks." + k)));
     }
     this.finalNorm =
         spec.finalNorm() == NormKind.NONE
             ? null
             : new Norm(spec.finalNorm(), width, layout.child("final_norm"));
     this.head = new Dense(width, spec.head().outputs(), true, layout.child("head"));
+    this.readoutState = layout.addState("readout", width);
   }
 
   private static void requireSized(ModelSpec spec) {
@@ -125,14 +128,67 @@ public final class SequenceModel {
   public float[] score(Kernels kernels, Tensor parameters, SequenceBatch batch) {
     return kernels.scope(
         () -> {
-          Tensor output = outputs(pass(kernels, parameters, null, batch, null, false), batch);
-          float[] scores = new float[Math.toIntExact(output.size())];
-          kernels.read(output, scores, 0);
-          for (int i = 0; i < scores.length && spec.head().kind() == HeadKind.REGRESSION; i++) {
-            scores[i] = (float) (scaling.labelMean() + scaling.labelDeviation() * scores[i]);
-          }
-          return scores;
+          Pass pass = pass(kernels, parameters, null, batch, null, false);
+          return inUnitsOfTheLabel(kernels, outputs(pass, batch));
         });
+  }
+
+  /**
+   * The state before the first step of some sequences.
+   *
+   * @throws InvalidInputException if a layer reads what follows a step
+   */
+  public SequenceState start(int sequences) {
+    blocks.forEach(block -> block.requireCausal(block.name()));
+    return new SequenceState(layout.states(), sequences);
+  }
+
+  /**
+   * Feeds sequences their next steps, one or many or none each, with the outputs that {@link
+   * #score} gives for all steps so far (up to rounding).
+   *
+   * @param state advanced by the steps; unchanged if this throws
+   * @param batch the next steps of each sequence of the state, in the same order; times go on from
+   *     those of before
+   * @return as {@link #score}; a row for every new step where the readout is every step
+   */
+  public float[] advance(
+      Kernels kernels, Tensor parameters, SequenceState state, SequenceBatch batch) {
+    if (batch.size() != state.sequences()) {
+      throw new IllegalArgumentException(
+          "the state is that of "
+              + state.sequences()
+              + " sequences, found steps of "
+              + batch.size());
+    }
+    SequenceState next = state.copy();
+    float[] outputs =
+        kernels.scope(
+            () -> {
+              for (int b = 0; b < batch.size(); b++) {
+                if (state.position(b) == 0 && batch.times() != null && batch.segments().length(b) > 0) {
+                  next.startAt(b, batch.times()[batch.segments().offset(b)]);
+                }
+              }
+              Tensor times = times(kernels, batch, next);
+              Pass pass =
+                  new Pass(kernels, batch, times, parameters, null, null, false, state, next);
+              return inUnitsOfTheLabel(kernels, outputs(pass, batch));
+            });
+    for (int b = 0; b < batch.size(); b++) {
+      next.pass(b, batch.segments().length(b));
+    }
+    state.become(next);
+    return outputs;
+  }
+
+  private float[] inUnitsOfTheLabel(Kernels kernels, Tensor output) {
+    float[] scores = new float[Math.toIntExact(output.size())];
+    kernels.read(output, scores, 0);
+    for (int i = 0; i < scores.length && spec.head().kind() == HeadKind.REGRESSION; i++) {
+      scores[i] = (float) (scaling.labelMean() + scaling.labelDeviation() * scores[i]);
+    }
+    return scores;
   }
 
   /**
@@ -181,10 +237,8 @@ public final class SequenceModel {
       SequenceBatch batch,
       Pass.Dropout dropout,
       boolean guarded) {
-    Segments segments = batch.segments();
-    Tensor times = kernels.allocate(segments.rows(), 1);
-    kernels.write(times, times(batch));
-    return new Pass(kernels, segments, batch.ids(), times, parameters, gradients, dropout, guarded);
+    Tensor times = times(kernels, batch, null);
+    return new Pass(kernels, batch, times, parameters, gradients, dropout, guarded, null, null);
   }
 
   private Trace trace(Pass pass, SequenceBatch batch) {
@@ -273,12 +327,42 @@ public final class SequenceModel {
     if (spec.readout() == Readout.EVERY_STEP) {
       return x;
     }
+    if (pass.carries()) {
+      return spec.readout() == Readout.LAST ? lastSoFar(pass, x) : meanSoFar(pass, x);
+    }
     Tensor read = pass.kernels().allocate(pass.segments().batch(), spec.width());
     if (spec.readout() == Readout.LAST) {
       pass.kernels().lastRowForward(pass.segments(), x, read);
     } else {
       pass.kernels().meanRowForward(pass.segments(), x, read);
     }
+    return read;
+  }
+
+  private Tensor lastSoFar(Pass pass, Tensor x) {
+    return pass.carryLastRow(readoutState, x);
+  }
+
+  /** Carries the sum of all rows. */
+  private Tensor meanSoFar(Pass pass, Tensor x) {
+    Kernels kernels = pass.kernels();
+    int batch = pass.segments().batch();
+    Tensor mean = kernels.allocate(batch, spec.width());
+    kernels.meanRowForward(pass.segments(), x, mean);
+    Tensor earlier = pass.before(readoutState);
+    Tensor sum = kernels.zeros(batch, spec.width());
+    if (earlier != null) {
+      kernels.copy(earlier, sum);
+    }
+    Tensor read = kernels.zeros(batch, spec.width());
+    for (int b = 0; b < batch; b++) {
+      int steps = pass.segments().length(b);
+      Tensor total = sum.rowRange(b, b + 1);
+      kernels.addScaled(steps, mean.rowRange(b, b + 1), total);
+      double all = Math.max(1, pass.position(b) + steps);
+      kernels.addScaled(1 / all, total, read.rowRange(b, b + 1));
+    }
+    pass.carry(readoutState, sum);
     return read;
   }
 
@@ -299,18 +383,29 @@ public final class SequenceModel {
 
   /**
    * Time since the sequence's start over the time scale; the step number where there is no time.
+   *
+   * @param state nullable: what came before the batch
    */
-  private double[] times(SequenceBatch batch) {
+  private Tensor times(Kernels kernels, SequenceBatch batch, SequenceState state) {
     Segments segments = batch.segments();
     double[] times = new double[segments.rows()];
     for (int b = 0; b < segments.batch(); b++) {
       int first = segments.offset(b);
       for (int l = 0; l < segments.length(b); l++) {
-        double since = batch.times() == null ? l : batch.times()[first + l] - batch.times()[first];
+        double since;
+        if (batch.times() == null) {
+          since = (state == null ? 0 : state.position(b)) + l;
+        } else {
+          since =
+              batch.times()[first + l]
+                  - (state == null ? batch.times()[first] : state.startTime(b));
+        }
         times[first + l] = since / scaling.timeScale();
       }
     }
-    return times;
+    Tensor tensor = kernels.allocate(segments.rows(), 1);
+    kernels.write(tensor, times);
+    return tensor;
   }
 
   private Tensor input(Kernels kernels, SequenceBatch batch, Tensor times) {

@@ -7,7 +7,6 @@ import static org.sparkssm.testing.RecurrenceOracle.check;
 import java.util.Arrays;
 import java.util.List;
 import org.apache.commons.rng.UniformRandomProvider;
-import org.bytedeco.javacpp.BytePointer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -25,21 +24,14 @@ class CausalAttentionTest {
 
   @AfterEach
   void selectBestTarget() {
-    select("auto");
-  }
-
-  private static void select(String target) {
-    NativeLibrary.requireLoaded();
-    try (BytePointer name = new BytePointer(target)) {
-      NativeLibrary.check(Native.ssm_target_select(name), "ssm_target_select");
-    }
+    HostKernelsTest.select("auto");
   }
 
   /** Keys of 7 and values of 5 numbers; some queries see keys of before. */
   @ParameterizedTest
   @MethodSource("targets")
   void hostAgreesWithReference(String target) {
-    select(target);
+    HostKernelsTest.select(target);
     try (HostKernels host = new HostKernels()) {
       List<double[]> expected = run(new ReferenceKernels(Precision.DOUBLE), 7, 5, 3);
       List<double[]> actual = run(host, 7, 5, 3);
@@ -88,7 +80,7 @@ class CausalAttentionTest {
   @ParameterizedTest
   @MethodSource("targets")
   void rotationTurnsPairsAndTurnsThemBack(String target) {
-    select(target);
+    HostKernelsTest.select(target);
     int[] positions = {2, 0, 1};
     double[] x = cotangent(3 * 12);
     double[] table = new double[3 * 6];
@@ -99,7 +91,8 @@ class CausalAttentionTest {
       }
     }
     try (HostKernels host = new HostKernels()) {
-      double[] expected = rotate(new ReferenceKernels(Precision.DOUBLE), positions, table, x, false);
+      double[] expected =
+          rotate(new ReferenceKernels(Precision.DOUBLE), positions, table, x, false);
       double[] actual = rotate(host, positions, table, x, false);
       check("rotation", expected, actual, 1e-6);
       check("rotated back", x, rotate(host, positions, table, actual, true), 1e-6);
@@ -119,8 +112,7 @@ class CausalAttentionTest {
   void fewerKeysThanQueriesAreRefused() {
     try (HostKernels host = new HostKernels()) {
       double[][] inputs = inputs(KEYS, QUERIES, 2, 2, 1);
-      assertThrows(
-          IllegalArgumentException.class, () -> run(host, KEYS, QUERIES, inputs, 2, 2));
+      assertThrows(IllegalArgumentException.class, () -> run(host, KEYS, QUERIES, inputs, 2, 2));
     }
   }
 

@@ -427,6 +427,100 @@ class HostEqualsReferenceTest {
                   rule.logAlpha() == null ? null : c.tensor(c.rows, rule.heads()),
                   c.perhaps() ? c.tensor(c.segments.batch(), states) : null));
         });
+    OPERATIONS.put(
+        "structuredCdeForward",
+        c -> {
+          for (CdeSolver solver : CdeSolver.values()) {
+            c.kernels.structuredCdeForward(c.structuredCde(solver));
+          }
+        });
+    OPERATIONS.put(
+        "structuredCdeBackward",
+        c -> {
+          for (CdeSolver solver : CdeSolver.values()) {
+            StructuredCdeSolve solve = c.structuredCde(solver);
+            c.kernels.structuredCdeForward(solve);
+            int n = solve.structure().states();
+            int batch = c.segments.batch();
+            c.kernels.structuredCdeBackward(
+                solve,
+                new StructuredCdeSolve.Gradients(
+                    c.perhaps() ? c.tensor(c.rows, n) : null,
+                    c.perhaps() ? c.tensor(batch, n) : null,
+                    c.perhaps() ? c.tensor(c.rows, solve.dOmega().columns()) : null,
+                    c.dense(solve.coefficients().rows(), solve.coefficients().columns()),
+                    c.perhaps() ? c.tensor(c.rows, n) : null,
+                    c.perhaps() ? c.tensor(batch, n) : null));
+          }
+        });
+    OPERATIONS.put(
+        "recurrentScanForward",
+        c -> {
+          for (RecurrentCell cell : RecurrentCell.values()) {
+            c.kernels.recurrentScanForward(c.recurrentScan(cell));
+          }
+        });
+    OPERATIONS.put(
+        "recurrentScanBackward",
+        c -> {
+          for (RecurrentCell cell : RecurrentCell.values()) {
+            RecurrentScan scan = c.recurrentScan(cell);
+            c.kernels.recurrentScanForward(scan);
+            int states = cell.stateParts() * c.columns;
+            c.kernels.recurrentScanBackward(
+                scan,
+                new RecurrentScan.Gradients(
+                    c.tensor(c.rows, c.columns),
+                    c.perhaps() ? c.tensor(c.segments.batch(), states) : null,
+                    c.tensor(c.rows, scan.p().columns()),
+                    c.tensor(scan.weight().rows(), c.columns),
+                    c.perhaps() ? c.tensor(c.segments.batch(), states) : null));
+          }
+        });
+    OPERATIONS.put(
+        "causalAttentionForward", c -> c.kernels.causalAttentionForward(c.attention()));
+    OPERATIONS.put(
+        "causalAttentionBackward",
+        c -> {
+          CausalAttention attention = c.attention();
+          c.kernels.causalAttentionForward(attention);
+          c.kernels.causalAttentionBackward(
+              attention,
+              new CausalAttention.Gradients(
+                  c.tensor(c.rows, attention.o().columns()),
+                  c.tensor(c.rows, attention.q().columns()),
+                  c.tensor(attention.k().rows(), attention.k().columns()),
+                  c.tensor(attention.v().rows(), attention.v().columns())));
+        });
+    OPERATIONS.put(
+        "rotate",
+        c -> {
+          int[] positions = new int[c.rows];
+          Arrays.setAll(positions, r -> c.random.nextInt(9));
+          int pairs = 1 + c.random.nextInt(20);
+          Tensor x = c.tensor(c.rows, 2 * pairs * (1 + c.random.nextInt(3)));
+          c.kernels.rotate(positions, c.tensor(9, 2 * pairs), c.perhaps(), x, x);
+        });
+    OPERATIONS.put(
+        "reverseRows",
+        c ->
+            c.kernels.reverseRows(
+                c.segments, c.tensor(c.rows, c.columns), c.tensor(c.rows, c.columns)));
+    OPERATIONS.put(
+        "stretchedStepForward",
+        c ->
+            c.kernels.stretchedStepForward(
+                c.scaled(c.rows, c.columns, 5),
+                c.tensor(1, c.columns),
+                c.durations(),
+                c.tensor(c.rows, c.columns)));
+    OPERATIONS.put(
+        "stretchedStepBackward",
+        c -> {
+          Tensor dy = c.tensor(c.rows, c.columns);
+          c.kernels.stretchedStepBackward(
+              c.scaled(c.rows, c.columns, 5), c.tensor(1, c.columns), c.durations(), dy, dy);
+        });
   }
 
   /** One random choice of shapes and numbers, the same for every kernels it is made for. */
@@ -601,6 +695,76 @@ class HostEqualsReferenceTest {
           perhaps() ? tensor(segments.batch(), states) : null,
           tensor(rows, values),
           perhaps() ? tensor(segments.batch(), states) : null);
+    }
+
+    StructuredCdeSolve structuredCde(CdeSolver solver) {
+      int n = width();
+      TransitionStructure structure =
+          switch (random.nextInt(5)) {
+            case 0 -> TransitionStructure.blockDiagonal(n, 1);
+            case 1 -> TransitionStructure.dense(n);
+            case 2 -> TransitionStructure.blockDiagonal(4 * n, pick(new int[] {2, 4, n}));
+            case 3 -> TransitionStructure.diagonalPlusLowRank(n, random.nextInt(4));
+            default -> TransitionStructure.walshHadamard(1 << random.nextInt(7));
+          };
+      int states = structure.states();
+      int w = 1 + random.nextInt(4);
+      Tensor dOmega = scaled(rows, w, 0.1);
+      if (rows > 2) {
+        kernels.fill(dOmega.rowRange(1, 3), 0);
+      }
+      double scale = Math.sqrt((double) states / structure.coefficients());
+      return new StructuredCdeSolve(
+          solver,
+          structure,
+          segments,
+          dOmega,
+          base(w + 1, structure.coefficients(), scale).rowRange(0, w),
+          perhaps() ? scaled(rows, states, 0.1) : null,
+          perhaps() ? tensor(segments.batch(), states) : null,
+          tensor(rows, states),
+          perhaps() ? tensor(segments.batch(), states) : null);
+    }
+
+    RecurrentScan recurrentScan(RecurrentCell cell) {
+      int gates = cell.gates() * columns;
+      int states = cell.stateParts() * columns;
+      return new RecurrentScan(
+          cell,
+          segments,
+          tensor(rows, gates),
+          base(gates + 1, columns, 0.5 / Math.sqrt(columns)).rowRange(0, gates),
+          perhaps() ? tensor(segments.batch(), states) : null,
+          tensor(rows, columns),
+          tensor(rows, RecurrentScan.savedColumns(cell, columns)),
+          perhaps() ? tensor(segments.batch(), states) : null);
+    }
+
+    CausalAttention attention() {
+      int heads = 1 + random.nextInt(3);
+      int keys = heads * width();
+      int values = heads * width();
+      int[] lengths = new int[segments.batch()];
+      Arrays.setAll(lengths, b -> segments.length(b) + random.nextInt(20));
+      Segments keySegments = Segments.ofLengths(lengths);
+      return new CausalAttention(
+          segments,
+          keySegments,
+          heads,
+          tensor(rows, keys),
+          tensor(keySegments.rows(), keys),
+          tensor(keySegments.rows(), values),
+          tensor(rows, values),
+          tensor(rows, heads));
+    }
+
+    /** From a thousandth to a thousand. */
+    Tensor durations() {
+      Tensor durations = kernels.allocate(rows, 1);
+      double[] values = new double[rows];
+      Arrays.setAll(values, r -> (float) Math.pow(10, 6 * random.nextDouble() - 3));
+      kernels.write(durations, values);
+      return durations;
     }
 
     LinearCdeSolve cde(CdeSolver solver) {

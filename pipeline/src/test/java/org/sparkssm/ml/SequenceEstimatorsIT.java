@@ -234,7 +234,8 @@ class SequenceEstimatorsIT {
         walks.filter("id < 0"));
     assertFault(
         "option 'kind' of the layer of each block is \"s6\", expected one of"
-            + " delta-net, gateloop, gla, linear-cde, mamba, s4d, s5",
+            + " attention, bidirectional, delta-net, gateloop, gla, linear-cde, lstm, mamba, rnn,"
+            + " s4d, s5",
         classifier().setLayer("s6"),
         walks);
     assertFault(

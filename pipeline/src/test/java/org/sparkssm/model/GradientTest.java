@@ -1,13 +1,14 @@
 package org.sparkssm.model;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.Arrays;
-import org.apache.commons.rng.UniformRandomProvider;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.ValueSource;
-import org.sparkssm.data.SeededRandom;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.sparkssm.kernel.Kernels;
 import org.sparkssm.kernel.Precision;
 import org.sparkssm.kernel.ReferenceKernels;
@@ -23,31 +24,44 @@ class GradientTest {
 
   /** Each layer by itself, with every option that changes its code path. */
   @ParameterizedTest
-  @ValueSource(
-      strings = {
-        "{'kind': 'mamba', 'state': 3}",
-        "{'kind': 'mamba', 'state': 2, 'expand': 3, 'convolution': 2}",
-        "{'kind': 'linear-cde', 'state': 5, 'controls': 2}",
-        "{'kind': 'linear-cde', 'state': 5, 'controls': 2, 'solver': 'euler'}",
-        "{'kind': 'linear-cde', 'state': 4, 'controls': 3, 'control': 'values'}",
-        "{'kind': 'linear-cde', 'state': 4, 'controls': 3, 'control': 'values', 'step': 0.2}",
-        "{'kind': 's4d', 'state': 3}",
-        "{'kind': 's4d', 'state': 2, 'initialization': 'inv', 'discretization': 'bilinear'}",
-        "{'kind': 's5', 'state': 3}",
-        "{'kind': 's5', 'state': 2, 'discretization': 'bilinear'}",
-        "{'kind': 'gla', 'heads': 2, 'key': 3, 'gateRank': 2, 'temperature': 4}",
-        "{'kind': 'gateloop', 'heads': 2, 'key': 1, 'value': 3, 'gateRank': 2}",
-        "{'kind': 'delta-net', 'heads': 2, 'key': 3, 'value': 2}",
-        "{'kind': 'delta-net', 'heads': 1, 'key': 3, 'negative': true, 'updates': 2}",
-        "{'kind': 'delta-net', 'heads': 2, 'key': 2, 'gated': true, 'negative': true}",
-      })
+  @MethodSource("layersOfValues")
   void layerGradientsAgreeWithFiniteDifferences(String layer) {
-    check(
-        "{'input': {'channels': 3, 'time': true}, 'width': 4,"
-            + "'blocks': [{'norm': 'none', 'residual': false, 'layer': "
-            + layer
-            + "}], 'finalNorm': 'none', 'readout': 'every-step', 'head': {'kind': 'regression'}}",
-        SampleBatches.withNumbers(SampleBatches.values(5, 3, 4, 1, 0, 7), 6, true));
+    SequenceBatch batch = SampleBatches.values(5, 3, 4, 1, 0, 7);
+    check(LayerSamples.model(layer), SampleBatches.withNumbers(batch, 6, true));
+  }
+
+  @ParameterizedTest
+  @MethodSource("layersOfTokens")
+  void tokenLayerGradientsAgreeWithFiniteDifferences(String layer) {
+    SequenceBatch batch = SampleBatches.tokens(5, 4, 4, 1, 0, 7);
+    check(LayerSamples.model(layer), SampleBatches.withNumbers(batch, 6, true));
+  }
+
+  @Test
+  void weightsThatAreNotTrainedHaveNoGradient() {
+    SequenceModel model =
+        LayerSamples.model("{'kind': 'linear-cde', 'state': 3, 'trained': false}");
+    double[] parameters = LayerSamples.parameters(model);
+    Tensor gradients = kernels.zeros(1, parameters.length);
+    SequenceBatch batch = SampleBatches.withNumbers(SampleBatches.values(5, 3, 4), 6, true);
+    model.lossAndGradient(kernels, tensor(parameters), gradients, batch, null);
+    double[] values = kernels.toDoubles(gradients);
+    for (Parameter parameter : model.layout().parameters()) {
+      double sum = 0;
+      for (int i = 0; i < parameter.size(); i++) {
+        sum += Math.abs(values[parameter.offset() + i]);
+      }
+      boolean kept = parameter.name().matches("blocks.0.layer.(A|B|initial)");
+      assertEquals(kept, sum == 0, parameter.name());
+    }
+  }
+
+  static Stream<String> layersOfValues() {
+    return LayerSamples.ofValues();
+  }
+
+  static Stream<String> layersOfTokens() {
+    return LayerSamples.ofTokens();
   }
 
   /** Whole models: two blocks, every norm, activation, readout, head and encoder. */
@@ -104,8 +118,11 @@ class GradientTest {
                 2.5,
                 0.1,
                 0.5);
-    SequenceModel model = new SequenceModel(spec, scaling);
-    double[] parameters = perturbed(model.layout().initialValues(11));
+    check(new SequenceModel(spec, scaling), batch);
+  }
+
+  private void check(SequenceModel model, SequenceBatch batch) {
+    double[] parameters = LayerSamples.parameters(model);
     Pass.Dropout dropout = new Pass.Dropout(7, 3);
     Tensor gradients = kernels.zeros(1, parameters.length);
     model.lossAndGradient(kernels, tensor(parameters), gradients, batch, dropout);
@@ -149,16 +166,6 @@ class GradientTest {
               * model.lossAndGradient(kernels, tensor(shifted), unused, batch, dropout).loss();
     }
     return sum / STEP;
-  }
-
-  /** Away from symmetric values such as gains of one, so that no gradient vanishes by accident. */
-  private static double[] perturbed(double[] values) {
-    UniformRandomProvider random = SeededRandom.create(2);
-    double[] result = values.clone();
-    for (int i = 0; i < result.length; i++) {
-      result[i] += 0.2 * (random.nextDouble() - 0.5);
-    }
-    return result;
   }
 
   private static double[] constant(int count, double value) {

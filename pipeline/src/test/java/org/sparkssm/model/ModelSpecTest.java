@@ -31,10 +31,11 @@ class ModelSpecTest {
   void faultsAreOneSentenceThatSaysWhere() {
     assertFault(
         "option 'kind' of the layer of block 1 is \"s6\", expected one of"
-            + " delta-net, gateloop, gla, linear-cde, mamba, s4d, s5",
+            + " attention, bidirectional, delta-net, gateloop, gla, linear-cde, lstm, mamba, rnn,"
+            + " s4d, s5",
         SMALL.replace("mamba", "s6"));
     assertFault(
-        "the layer of block 1 has an unknown option 'stat', expected convolution, expand, kind,"
+        "the layer of block 1 has an unknown option 'stat', expected clock, convolution, expand, kind,"
             + " state",
         SMALL.replace("'mamba'", "'mamba', 'stat': 3"));
     assertFault(

@@ -432,7 +432,8 @@ public abstract class Recurrence {
       TransitionStructure structure, CdeSolver solver, int controls, boolean forced) {
     int n = structure.states();
     int[][] parameters = {{controls, structure.coefficients()}};
-    String name = "structuredCde %s %s W=%d force=%s".formatted(structure, solver, controls, forced);
+    String name =
+        "structuredCde %s %s W=%d force=%s".formatted(structure, solver, controls, forced);
     int[] rows = forced ? new int[] {controls, n} : new int[] {controls};
     return new Recurrence(name, rows, parameters, n, n) {
       @Override
@@ -467,7 +468,12 @@ public abstract class Recurrence {
         kernels.structuredCdeBackward(
             solve(operands),
             new StructuredCdeSolve.Gradients(
-                g.output, g.last, g.rows[0], g.parameters[0], forced ? g.rows[1] : null, g.initial));
+                g.output,
+                g.last,
+                g.rows[0],
+                g.parameters[0],
+                forced ? g.rows[1] : null,
+                g.initial));
       }
     };
   }

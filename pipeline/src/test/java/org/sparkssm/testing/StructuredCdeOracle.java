@@ -41,8 +41,7 @@ public final class StructuredCdeOracle {
             case "walsh_hadamard" -> TransitionStructure.walshHadamard(n);
             default -> sparse(n, entries);
           };
-      Recurrence recurrence =
-          Recurrence.structuredCde(structure, CdeSolver.EULER, controls, false);
+      Recurrence recurrence = Recurrence.structuredCde(structure, CdeSolver.EULER, controls, false);
       Recurrence.Operands inputs =
           new Recurrence.Operands(
               Segments.uniform(c.parameter("batch").asInt(), c.parameter("length").asInt()),
