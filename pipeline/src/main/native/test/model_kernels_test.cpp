@@ -172,6 +172,92 @@ void others(Run &run, const Shape &shape) {
   run.keep("adam", parameters);
 }
 
+void structured_cde(Run &run, const Shape &shape, int32_t solver, int32_t structure, int64_t size, int64_t n) {
+  const int64_t t = shape.rows(), batch = shape.batch(), w = 3;
+  const std::vector<int32_t> column(n / 2, static_cast<int32_t>(n - 1));
+  std::vector<int32_t> row_begin(n + 1, static_cast<int32_t>(n / 2));
+  row_begin[0] = 0;
+  const int64_t p = structure == SSM_TRANSITION_BLOCK_DIAGONAL   ? n * size
+                    : structure == SSM_TRANSITION_LOW_RANK       ? n * (1 + 2 * size)
+                    : structure == SSM_TRANSITION_WALSH_HADAMARD ? n
+                                                                 : n / 2;
+  const float scale = 0.3f / std::sqrt(1.0f + p / n);
+  Floats domega = run.normal(t * w, scale);
+  for (size_t i = 0; i < domega.size(); i += 3) domega[i] = 0;
+  const Floats theta = run.normal(w * p), force = run.normal(t * n), initial = run.normal(batch * n);
+  const Floats dy = run.normal(t * n), dlast = run.normal(batch * n);
+  Floats y(t * n), last(batch * n), forward(ssm_structured_cde_forward_workspace_f32(n, size, p, w));
+  run.expect_ok(ssm_structured_cde_forward_f32(solver, structure, batch, shape.offsets.data(), w, n, size, p,
+                                               row_begin.data(), column.data(), domega.data(), w, theta.data(),
+                                               force.data(), n, initial.data(), n, y.data(), n, last.data(), n,
+                                               forward.data()),
+                "structured cde");
+  Floats ddomega(t * w), dtheta(w * p), dforce(t * n), dinitial(batch * n);
+  Floats backward(ssm_structured_cde_backward_workspace_f32(n, size, p, w));
+  run.expect_ok(ssm_structured_cde_backward_f32(
+                    solver, structure, batch, shape.offsets.data(), w, n, size, p, row_begin.data(), column.data(),
+                    domega.data(), w, theta.data(), force.data(), n, initial.data(), n, y.data(), n, dy.data(), n,
+                    dlast.data(), n, ddomega.data(), w, dtheta.data(), dforce.data(), n, dinitial.data(), n,
+                    backward.data()),
+                "structured cde backward");
+  const std::string name = "structured cde " + std::to_string(structure) + " size " + std::to_string(size) + " ";
+  run.keep(name + "y", y);
+  run.keep(name + "last", last);
+  run.keep(name + "domega", ddomega);
+  run.keep(name + "theta", dtheta);
+  run.keep(name + "force", dforce);
+  run.keep(name + "initial", dinitial);
+}
+
+void recurrent_scan(Run &run, const Shape &shape, int32_t cell) {
+  const int64_t t = shape.rows(), batch = shape.batch(), n = shape.states;
+  const int64_t gates = cell == SSM_CELL_LSTM ? 4 * n : n, saved = cell == SSM_CELL_LSTM ? 5 * n : 0;
+  const int64_t state = cell == SSM_CELL_LSTM ? 2 * n : n;
+  const Floats p = run.normal(t * gates), weight = run.normal(gates * n, 0.5f / std::sqrt(1.0f * n));
+  const Floats initial = run.normal(batch * state), dh = run.normal(t * n), dlast = run.normal(batch * state);
+  Floats h(t * n), kept(t * saved), last(batch * state), dp(t * gates), dinitial(batch * state);
+  Floats workspace(ssm_recurrent_scan_workspace_f32(cell, batch, n));
+  const int32_t *offsets = shape.offsets.data();
+  run.expect_ok(ssm_recurrent_scan_forward_f32(cell, batch, offsets, n, p.data(), gates, weight.data(), initial.data(),
+                                               state, h.data(), n, kept.data(), saved, last.data(), state,
+                                               workspace.data()),
+                "recurrent scan");
+  run.expect_ok(ssm_recurrent_scan_backward_f32(cell, batch, offsets, n, weight.data(), initial.data(), state, h.data(),
+                                                n, kept.data(), saved, dh.data(), n, dlast.data(), state, dp.data(),
+                                                gates, dinitial.data(), state, workspace.data()),
+                "recurrent scan backward");
+  run.keep("recurrent scan h", h);
+  run.keep("recurrent scan last", last);
+  run.keep("recurrent scan dp", dp);
+  run.keep("recurrent scan dinitial", dinitial);
+}
+
+void causal_attention(Run &run, const Shape &shape) {
+  const int64_t t = shape.rows(), batch = shape.batch(), heads = 2, keys = shape.states, values = shape.columns;
+  std::vector<int32_t> key_offsets = shape.offsets;
+  for (size_t s = 0; s < key_offsets.size(); ++s) key_offsets[s] += static_cast<int32_t>(5 * s);
+  const int64_t k_rows = key_offsets.back();
+  const Floats q = run.normal(t * heads * keys), k = run.normal(k_rows * heads * keys);
+  const Floats v = run.normal(k_rows * heads * values), d_o = run.normal(t * heads * values);
+  Floats o(t * heads * values), log_sums(t * heads), workspace(ssm_causal_attention_workspace_f32(keys, values));
+  Floats dq(q.size()), dk(k.size()), dv(v.size());
+  run.expect_ok(ssm_causal_attention_forward_f32(batch, shape.offsets.data(), key_offsets.data(), heads, keys, values,
+                                                 q.data(), heads * keys, k.data(), heads * keys, v.data(),
+                                                 heads * values, o.data(), heads * values, log_sums.data(), heads,
+                                                 workspace.data()),
+                "causal attention");
+  run.expect_ok(ssm_causal_attention_backward_f32(
+                    batch, shape.offsets.data(), key_offsets.data(), heads, keys, values, q.data(), heads * keys,
+                    k.data(), heads * keys, v.data(), heads * values, o.data(), heads * values, log_sums.data(), heads,
+                    d_o.data(), heads * values, dq.data(), heads * keys, dk.data(), heads * keys, dv.data(),
+                    heads * values, workspace.data()),
+                "causal attention backward");
+  run.keep("causal attention o", o);
+  run.keep("causal attention dq", dq);
+  run.keep("causal attention dk", dk);
+  run.keep("causal attention dv", dv);
+}
+
 void compare(const std::string &target, const Run &expected, const Run &actual) {
   for (size_t i = 0; i < expected.results.size(); ++i) {
     float scale = 1;
@@ -204,6 +290,17 @@ int main() {
       selective_scan(run, shape);
       linear_cde(run, shape, SSM_CDE_EULER);
       linear_cde(run, shape, SSM_CDE_RK4);
+      const int32_t solvers[] = {SSM_CDE_EULER, SSM_CDE_RK4, SSM_CDE_EXPONENTIAL};
+      for (int32_t solver : solvers) {
+        for (int64_t size : {1, 2, 4, 8, 3}) structured_cde(run, shape, solver, SSM_TRANSITION_BLOCK_DIAGONAL, size, 24);
+        structured_cde(run, shape, solver, SSM_TRANSITION_BLOCK_DIAGONAL, shape.states, shape.states);
+        for (int64_t rank : {0, 3}) structured_cde(run, shape, solver, SSM_TRANSITION_LOW_RANK, rank, shape.states);
+        for (int64_t n : {1, 8, 64}) structured_cde(run, shape, solver, SSM_TRANSITION_WALSH_HADAMARD, 0, n);
+        structured_cde(run, shape, solver, SSM_TRANSITION_SPARSE, 0, shape.states);
+      }
+      recurrent_scan(run, shape, SSM_CELL_TANH);
+      recurrent_scan(run, shape, SSM_CELL_LSTM);
+      causal_attention(run, shape);
       others(run, shape);
       runs.push_back(std::move(run));
     }

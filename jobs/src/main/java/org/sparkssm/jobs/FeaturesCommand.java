@@ -111,7 +111,7 @@ final class FeaturesCommand extends SparkCommand {
   @Option(
       names = "--solver",
       paramLabel = "NAME",
-      description = "Solver of a Linear CDE: euler or rk4 (default).")
+      description = "Solver of a Linear CDE: euler, rk4 (default) or exponential.")
   private String solver;
 
   @Option(

@@ -256,8 +256,7 @@ public final class HostKernels implements Kernels {
   }
 
   @Override
-  public void stretchedStepBackward(
-      Tensor x, Tensor bias, Tensor durations, Tensor dy, Tensor dx) {
+  public void stretchedStepBackward(Tensor x, Tensor bias, Tensor durations, Tensor dy, Tensor dx) {
     HostStretchedStep.backward(this, x, bias, durations, dy, dx);
   }
 

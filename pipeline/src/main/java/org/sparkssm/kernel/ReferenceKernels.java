@@ -205,8 +205,7 @@ public final class ReferenceKernels implements Kernels {
   }
 
   @Override
-  public void stretchedStepBackward(
-      Tensor x, Tensor bias, Tensor durations, Tensor dy, Tensor dx) {
+  public void stretchedStepBackward(Tensor x, Tensor bias, Tensor durations, Tensor dy, Tensor dx) {
     ReferenceStretchedStep.backward(x, bias, durations, dy, dx);
   }
 

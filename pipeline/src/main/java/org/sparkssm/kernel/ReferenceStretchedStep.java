@@ -14,8 +14,7 @@ final class ReferenceStretchedStep {
     expect(x, bias, durations, y);
     for (int r = 0; r < x.rows(); r++) {
       for (int c = 0; c < x.columns(); c++) {
-        double step =
-            own(durations).get(r, 0) * softplus(own(x).get(r, c) + own(bias).get(0, c));
+        double step = own(durations).get(r, 0) * softplus(own(x).get(r, c) + own(bias).get(0, c));
         own(y).set(r, c, step + Math.log(-Math.expm1(-step)));
       }
     }

@@ -53,8 +53,8 @@ public final class RandomLinearCde extends PathFeatures<RandomLinearCde> {
         new Param<>(
             this,
             "solver",
-            "one step per increment by euler or rk4",
-            ParamValidators.inArray(List.of("euler", "rk4")));
+            "one step per increment by euler, rk4 or exponential",
+            ParamValidators.inArray(List.of("euler", "rk4", "exponential")));
     scaling =
         new DoubleParam(
             this,

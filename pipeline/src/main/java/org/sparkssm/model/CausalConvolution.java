@@ -45,8 +45,7 @@ final class CausalConvolution implements Layer {
   }
 
   private void convolve(Pass pass, Segments segments, Tensor x, Tensor y) {
-    pass.kernels()
-        .causalConvolutionForward(segments, x, pass.value(weight), biasOf(pass), true, y);
+    pass.kernels().causalConvolutionForward(segments, x, pass.value(weight), biasOf(pass), true, y);
   }
 
   private Tensor biasOf(Pass pass) {
@@ -82,8 +81,7 @@ final class CausalConvolution implements Layer {
     for (int b = 0; b < lengths.length; b++) {
       int first = longer.offset(b);
       pass.kernels()
-          .copy(
-              convolved.rowRange(first + taps - 1, first + lengths[b]), rows(segments, b, y));
+          .copy(convolved.rowRange(first + taps - 1, first + lengths[b]), rows(segments, b, y));
     }
     pass.carry(tail, after);
   }

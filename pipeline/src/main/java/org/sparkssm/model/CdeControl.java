@@ -60,8 +60,7 @@ interface CdeControl {
       for (int b = 0; b < segments.batch(); b++) {
         int first = segments.offset(b);
         int end = first + segments.length(b);
-        pass.kernels()
-            .addScaled(of(segments, b), x.rowRange(first, end), y.rowRange(first, end));
+        pass.kernels().addScaled(of(segments, b), x.rowRange(first, end), y.rowRange(first, end));
       }
     }
 
@@ -104,8 +103,7 @@ interface CdeControl {
           point != null ? point : pass.kernels().zeros(pass.segments().batch(), channels - 1);
       Tensor time = dOmega.columnRange(0, 1);
       Tensor ofPath = dOmega.columnRange(1, channels);
-      pass.kernels()
-          .differenceForward(pass.segments(), pass.times(), pass.before(lastTime), time);
+      pass.kernels().differenceForward(pass.segments(), pass.times(), pass.before(lastTime), time);
       pass.kernels().differenceForward(pass.segments(), path, origin, ofPath);
       if (pass.carries()) {
         pass.carryLastRow(lastPoint, path);
@@ -200,8 +198,7 @@ interface CdeControl {
       Tensor diagonal = pass.kernels().allocate(1, 1);
       pass.kernels().fill(diagonal, 1);
       for (int i = 0; i < vocabulary; i++) {
-        pass.kernels()
-            .copy(diagonal, identity.rowRange(i, i + 1).columnRange(i, i + 1));
+        pass.kernels().copy(diagonal, identity.rowRange(i, i + 1).columnRange(i, i + 1));
       }
       Tensor oneHot = pass.allocate(vocabulary);
       pass.kernels().embeddingForward(pass.tokens(), identity, oneHot);

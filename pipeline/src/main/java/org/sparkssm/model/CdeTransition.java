@@ -68,25 +68,25 @@ final class CdeTransition {
   }
 
   private static TransitionStructure structure(String kind, Options options, int state) {
-    switch (kind) {
-      case "diagonal":
-        return TransitionStructure.blockDiagonal(state, 1);
-      case "block-diagonal":
+    return switch (kind) {
+      case "diagonal" -> TransitionStructure.blockDiagonal(state, 1);
+      case "block-diagonal" -> {
         int block = options.integer("block", 4, 1);
         if (state % block != 0) {
           throw options.unfit("state", "a multiple of block " + block);
         }
-        return TransitionStructure.blockDiagonal(state, block);
-      case "low-rank":
-        return TransitionStructure.diagonalPlusLowRank(state, options.integer("rank", 1, 1));
-      case "walsh-hadamard":
+        yield TransitionStructure.blockDiagonal(state, block);
+      }
+      case "low-rank" ->
+          TransitionStructure.diagonalPlusLowRank(state, options.integer("rank", 1, 1));
+      case "walsh-hadamard" -> {
         if (Integer.bitCount(state) != 1) {
           throw options.unfit("state", "a power of two for structure walsh-hadamard");
         }
-        return TransitionStructure.walshHadamard(state);
-      default:
-        return sparse(state, options.number("density", 0.1, 0, 1));
-    }
+        yield TransitionStructure.walshHadamard(state);
+      }
+      default -> sparse(state, options.number("density", 0.1, 0, 1));
+    };
   }
 
   /** Each place with the given probability. */
@@ -159,8 +159,7 @@ final class CdeTransition {
     DenseRun(Pass pass, Tensor dOmega, Tensor drive, Tensor start, Tensor y, Tensor last) {
       this.pass = pass;
       Tensor a = pass.value(parameter);
-      solve =
-          new LinearCdeSolve(solver, pass.segments(), dOmega, a, dOmega, drive, start, y, last);
+      solve = new LinearCdeSolve(solver, pass.segments(), dOmega, a, dOmega, drive, start, y, last);
       pass.kernels().linearCdeForward(solve);
     }
 
@@ -180,8 +179,7 @@ final class CdeTransition {
       Tensor dA = pass.gradient(parameter, trained);
       pass.kernels()
           .linearCdeBackward(
-              solve,
-              new LinearCdeSolve.Gradients(dy, null, dDOmega, dA, dDXi, dDrive, dStart));
+              solve, new LinearCdeSolve.Gradients(dy, null, dDOmega, dA, dDXi, dDrive, dStart));
       pass.kernels().addScaled(1, dDXi, dDOmega);
     }
   }
@@ -219,8 +217,7 @@ final class CdeTransition {
       Tensor dA = pass.gradient(parameter, trained);
       pass.kernels()
           .structuredCdeBackward(
-              solve,
-              new StructuredCdeSolve.Gradients(dy, null, dDOmega, dA, dForce, dStart));
+              solve, new StructuredCdeSolve.Gradients(dy, null, dDOmega, dA, dForce, dStart));
       pass.kernels().gemm(true, false, 1, dForce, solve.dOmega(), 1, dDrive);
       pass.kernels().gemm(false, false, 1, dForce, drive, 1, dDOmega);
     }

@@ -28,11 +28,11 @@ import org.sparkssm.kernel.Tensor;
  * sequence depend on its whole length).
  *
  * <p>Option {@code structure} is that of the A_i ({@link CdeTransition}): dense, diagonal,
- * block-diagonal, low-rank, walsh-hadamard or sparse. Entries are drawn from N(0, 1) so that
- * the sum over the controls has a norm of about the size of an increment, for the dense one 1 /
- * sqrt(N W) (the paper's 1 / sqrt(N) is for few channels of small increments); B ~ N(0, 1), initial
- * ~ N(0, 1), control ~ N(0, 1) / sqrt(D). Where {@code trained} is false, A, B and initial stay as
- * drawn, as in the paper's theory.
+ * block-diagonal, low-rank, walsh-hadamard or sparse. Entries are drawn from N(0, 1) so that the
+ * sum over the controls has a norm of about the size of an increment, for the dense one 1 / sqrt(N
+ * W) (the paper's 1 / sqrt(N) is for few channels of small increments); B ~ N(0, 1), initial ~ N(0,
+ * 1), control ~ N(0, 1) / sqrt(D). Where {@code trained} is false, A, B and initial stay as drawn,
+ * as in the paper's theory.
  *
  * <p>Options: {@code state} N (64), {@code control} (increments), {@code controls} W - 1 (8, not
  * with tokens), {@code step} (0, not with increments), {@code solver} euler, rk4 or exponential

@@ -154,7 +154,14 @@ final class Options {
   /** For a value that does not fit the others. */
   InvalidInputException unfit(String name, String expected) {
     return new InvalidInputException(
-        "option '" + name + "' of " + where + " is " + resolved.get(name) + ", expected " + expected);
+        "option '"
+            + name
+            + "' of "
+            + where
+            + " is "
+            + resolved.get(name)
+            + ", expected "
+            + expected);
   }
 
   /** What was read, defaults included. */

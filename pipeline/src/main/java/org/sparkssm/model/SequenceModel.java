@@ -166,7 +166,9 @@ public final class SequenceModel {
         kernels.scope(
             () -> {
               for (int b = 0; b < batch.size(); b++) {
-                if (state.position(b) == 0 && batch.times() != null && batch.segments().length(b) > 0) {
+                if (state.position(b) == 0
+                    && batch.times() != null
+                    && batch.segments().length(b) > 0) {
                   next.startAt(b, batch.times()[batch.segments().offset(b)]);
                 }
               }

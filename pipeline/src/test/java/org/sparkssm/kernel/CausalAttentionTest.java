@@ -110,9 +110,11 @@ class CausalAttentionTest {
 
   @Test
   void fewerKeysThanQueriesAreRefused() {
+    Segments five = Segments.ofLengths(5);
+    Segments four = Segments.ofLengths(4);
+    double[][] inputs = inputs(five, four, 2, 2, 1);
     try (HostKernels host = new HostKernels()) {
-      double[][] inputs = inputs(KEYS, QUERIES, 2, 2, 1);
-      assertThrows(IllegalArgumentException.class, () -> run(host, KEYS, QUERIES, inputs, 2, 2));
+      assertThrows(IllegalArgumentException.class, () -> run(host, five, four, inputs, 2, 2));
     }
   }
 

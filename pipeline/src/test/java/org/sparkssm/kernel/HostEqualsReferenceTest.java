@@ -477,8 +477,7 @@ class HostEqualsReferenceTest {
                     c.perhaps() ? c.tensor(c.segments.batch(), states) : null));
           }
         });
-    OPERATIONS.put(
-        "causalAttentionForward", c -> c.kernels.causalAttentionForward(c.attention()));
+    OPERATIONS.put("causalAttentionForward", c -> c.kernels.causalAttentionForward(c.attention()));
     OPERATIONS.put(
         "causalAttentionBackward",
         c -> {

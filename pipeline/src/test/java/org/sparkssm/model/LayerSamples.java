@@ -122,7 +122,12 @@ final class LayerSamples {
     int row = 0;
     for (int b = 0; b < lengths.length; b++) {
       int first = batch.segments().offset(b) + from;
-      System.arraycopy(batch.values(), Math.min(first * c, batch.values().length), values, row * c, lengths[b] * c);
+      System.arraycopy(
+          batch.values(),
+          Math.min(first * c, batch.values().length),
+          values,
+          row * c,
+          lengths[b] * c);
       for (int l = 0; l < lengths[b]; l++, row++) {
         if (times != null) {
           times[row] = batch.times()[first + l];
@@ -133,18 +138,12 @@ final class LayerSamples {
       }
     }
     return new SequenceBatch(
-        batch.ids(),
-        Segments.ofLengths(lengths),
-        c,
-        values,
-        times,
-        tokens,
-        null,
-        false);
+        batch.ids(), Segments.ofLengths(lengths), c, values, times, tokens, null, false);
   }
 
   /** The rows of {@code part} laid into {@code whole}, at steps from {@code from} on. */
-  static void place(SequenceBatch batch, SequenceBatch part, int from, float[] rows, float[] whole) {
+  static void place(
+      SequenceBatch batch, SequenceBatch part, int from, float[] rows, float[] whole) {
     for (int b = 0; b < batch.size(); b++) {
       int length = part.segments().length(b);
       int to = batch.segments().offset(b) + from;

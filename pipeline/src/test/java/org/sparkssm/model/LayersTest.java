@@ -99,8 +99,7 @@ class LayersTest {
   @MethodSource("acausalLayers")
   void layersThatReadWhatFollowsRefuseToGoStepByStep(String layer) {
     SequenceModel model = LayerSamples.model(layer);
-    String message =
-        assertThrows(InvalidInputException.class, () -> model.start(1)).getMessage();
+    String message = assertThrows(InvalidInputException.class, () -> model.start(1)).getMessage();
     assertTrue(message.startsWith("layer ") && message.contains(" of block 1 "), message);
   }
 
@@ -126,8 +125,7 @@ class LayersTest {
   void hostAgreesWithReferenceInLossAndGradient(String layer) {
     SequenceModel model = LayerSamples.model(layer);
     double[] values = LayerSamples.parameters(model);
-    SequenceBatch batch =
-        SampleBatches.withNumbers(batch(layer, 6, 5, 0, 37, 1, 32), 7, true);
+    SequenceBatch batch = SampleBatches.withNumbers(batch(layer, 6, 5, 0, 37, 1, 32), 7, true);
     try (HostKernels host = new HostKernels()) {
       Tensor expected = reference.zeros(1, values.length);
       Tensor actual = host.zeros(1, values.length);
@@ -157,16 +155,14 @@ class LayersTest {
   void lastAndMeanReadoutsFollowTheStepsSoFar() {
     for (String readout : new String[] {"last", "mean"}) {
       SequenceModel model =
-          LayerSamples.model(
-              "{'kind': 'mamba', 'state': 2}", false, readout, Scaling.identity(3));
+          LayerSamples.model("{'kind': 'mamba', 'state': 2}", false, readout, Scaling.identity(3));
       Tensor parameters = LayerSamples.tensor(reference, LayerSamples.parameters(model));
       SequenceBatch batch = SampleBatches.values(8, 3, 6, 2);
       SequenceState state = model.start(2);
       for (int step = 0; step < 6; step++) {
         float[] outputs =
             model.advance(reference, parameters, state, LayerSamples.part(batch, step, step + 1));
-        float[] soFar =
-            model.score(reference, parameters, LayerSamples.part(batch, 0, step + 1));
+        float[] soFar = model.score(reference, parameters, LayerSamples.part(batch, 0, step + 1));
         assertArrayEquals(soFar, outputs, 1e-6f, readout + " after step " + step);
       }
     }
@@ -198,8 +194,7 @@ class LayersTest {
         "the state is that of 2 sequences, found steps of 1",
         assertThrows(
                 IllegalArgumentException.class,
-                () ->
-                    model.advance(reference, parameters, state, SampleBatches.values(1, 3, 1)))
+                () -> model.advance(reference, parameters, state, SampleBatches.values(1, 3, 1)))
             .getMessage());
   }
 
