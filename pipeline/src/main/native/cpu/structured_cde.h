@@ -401,7 +401,7 @@ int32_t with_structure(int32_t structure, int64_t states, int64_t size, const in
       if (states < 1 || (states & (states - 1)) != 0) return SSM_INVALID_ARGUMENT;
       return f(WalshHadamard{states, {scratch, scratch + padded(states)}}, states);
     case SSM_TRANSITION_SPARSE:
-      if (row_begin == nullptr || column == nullptr) return SSM_INVALID_ARGUMENT;
+      if (row_begin == nullptr || (column == nullptr && row_begin[states] > 0)) return SSM_INVALID_ARGUMENT;
       return f(Sparse{states, row_begin, column}, static_cast<int64_t>(row_begin[states]));
     default: return SSM_INVALID_ARGUMENT;
   }

@@ -58,8 +58,8 @@ final class TrainCommand extends SparkCommand {
       names = "--model",
       paramLabel = "KIND",
       description =
-          "linear-readout or logistic-regression (on features); mamba, linear-cde, s4d, s5, gla,"
-              + " gateloop or delta-net (on sequences).")
+          "linear-readout or logistic-regression (on features); attention, delta-net, gateloop, gla,"
+              + " linear-cde, lstm, mamba, rnn, s4d or s5 (on sequences; pipeline/MODELS.md).")
   private String model;
 
   @Option(

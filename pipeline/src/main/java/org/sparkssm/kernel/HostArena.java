@@ -80,6 +80,11 @@ final class HostArena implements AutoCloseable {
     current = next;
   }
 
+  /** Bytes of all buffers, those kept for the next use included. */
+  long bytes() {
+    return blocks.stream().mapToLong(block -> block.floats * Float.BYTES).sum();
+  }
+
   boolean isClosed() {
     return closed;
   }

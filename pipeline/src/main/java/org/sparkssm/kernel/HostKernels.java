@@ -62,6 +62,11 @@ public final class HostKernels implements Kernels {
 
   // ---------------------------------------------------------------- memory
 
+  /** Bytes outside the heap that these kernels hold; they are kept for reuse until the close. */
+  public long bytes() {
+    return arena.bytes();
+  }
+
   @Override
   public Tensor zeros(int rows, int columns) {
     Tensor tensor = allocate(rows, columns);
