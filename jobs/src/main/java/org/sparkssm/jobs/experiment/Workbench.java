@@ -170,7 +170,8 @@ final class Workbench {
 
   /** Deviation of the labels of the validation rows: the error of predicting their mean. */
   double labelDeviation(SequenceDataSet data, double validationFraction, long seed) {
-    return labelDeviation(new Splits(validationFraction, seed, null).rows(data.rows(), "validation"));
+    return labelDeviation(
+        new Splits(validationFraction, seed, null).rows(data.rows(), "validation"));
   }
 
   private static double labelDeviation(Dataset<Row> rows) {
