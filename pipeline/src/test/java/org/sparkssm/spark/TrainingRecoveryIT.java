@@ -41,7 +41,7 @@ import org.sparkssm.train.TrainingListener;
 /** What becomes of a training that is interrupted, and of its checkpoints. */
 @Timeout(120)
 class TrainingRecoveryIT {
-  private static final int EPOCHS = 30;
+  private static final int EPOCHS = 200;
 
   private static SparkSession spark;
   private static Dataset<Row> rows;
