@@ -4,11 +4,15 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
@@ -23,7 +27,8 @@ import org.junit.jupiter.api.io.TempDir;
  */
 class TrainingFaultsIT {
   private static final Duration PATIENCE = Duration.ofMinutes(4);
-  private static final int EPOCHS = 60;
+  private static final String COMMIT = "_checkpoint.json";
+  private static final int EPOCHS = 400;
 
   @TempDir private static Path folder;
 
@@ -67,6 +72,23 @@ class TrainingFaultsIT {
     return "checkpoint=" + folder.resolve("checkpoint-" + System.nanoTime() + "-" + number++);
   }
 
+  /** Waits until a checkpoint is whole. */
+  private static void awaitCommit(Path checkpoints) throws Exception {
+    long deadline = System.nanoTime() + PATIENCE.toNanos();
+    while (!hasCommit(checkpoints)) {
+      assertTrue(System.nanoTime() < deadline, () -> "no checkpoint below " + checkpoints);
+      Thread.sleep(10);
+    }
+  }
+
+  private static boolean hasCommit(Path checkpoints) throws IOException {
+    try (Stream<Path> files = Files.walk(checkpoints)) {
+      return files.anyMatch(file -> file.getFileName().toString().equals(COMMIT));
+    } catch (UncheckedIOException | NoSuchFileException e) {
+      return false; // not there yet, or one was removed meanwhile
+    }
+  }
+
   private static void assertSameWeights(String fault, TrainingCluster.Driver driver)
       throws IOException {
     assertEquals(List.of(undisturbed), driver.results("weights", PATIENCE), driver::toString);
@@ -89,10 +111,11 @@ class TrainingFaultsIT {
   }
 
   @Test
-  void aDriverThatIsKilledIsResumed() throws IOException {
+  void aDriverThatIsKilledIsResumed() throws Exception {
     String checkpoint = checkpoint();
     try (TrainingCluster.Driver driver = driver(checkpoint)) {
       driver.await("epoch 10", PATIENCE);
+      awaitCommit(Path.of(checkpoint.substring(checkpoint.indexOf('=') + 1)));
       driver.kill();
     }
     try (TrainingCluster.Driver driver = driver(checkpoint, "resume=true")) {
