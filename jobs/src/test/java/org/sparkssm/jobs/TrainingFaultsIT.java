@@ -120,7 +120,9 @@ class TrainingFaultsIT {
     }
     try (TrainingCluster.Driver driver = driver(checkpoint, "resume=true")) {
       assertSameWeights("kill -9 of the driver, --resume", driver);
-      assertTrue(driver.log().contains("goes on from the checkpoint"), "it was resumed");
+      assertTrue(
+          driver.results("begins", PATIENCE).get(0).contains("goes on from the checkpoint of step"),
+          "it was resumed");
     }
   }
 

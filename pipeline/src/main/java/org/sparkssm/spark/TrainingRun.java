@@ -96,9 +96,6 @@ final class TrainingRun implements AutoCloseable {
       identity = identity(initial);
     }
     TrainingState start = latest(initial);
-    if (start.step() > 0) {
-      LOG.info("The training goes on from the checkpoint of step {}", start.step());
-    }
     return trained(attempts(initial, start), classes);
   }
 
@@ -266,6 +263,7 @@ final class TrainingRun implements AutoCloseable {
     int workers = shards.getNumPartitions();
     begins(
         "%d workers in one barrier job, %d micro-shards".formatted(workers, micro.count()),
+        from,
         attempt);
     BarrierTraining.Setup setup =
         new BarrierTraining.Setup(
@@ -290,7 +288,7 @@ final class TrainingRun implements AutoCloseable {
         ElasticExchange exchange =
             new ElasticExchange(
                 context, shards, model, order, trainer.device(), optimizer.description())) {
-      begins(exchange.description(), attempt);
+      begins(exchange.description(), from, attempt);
       kernels = optimizer.description();
       Trainer steps = new Trainer(model, trainer.settings(), order, exchange, trainer.listener());
       if (checkpoints == null) {
@@ -310,13 +308,19 @@ final class TrainingRun implements AutoCloseable {
     }
   }
 
-  private void begins(String description, int attempt) {
+  private void begins(String description, TrainingState from, int attempt) {
     if (attempt == 0) {
       trainer
           .listener()
           .begins(
-              "mode %s (%s): %s"
-                  .formatted(mode.word(), trainer.mode().reason(context), description),
+              "mode %s (%s): %s%s"
+                  .formatted(
+                      mode.word(),
+                      trainer.mode().reason(context),
+                      description,
+                      from.step() > 0
+                          ? "; goes on from the checkpoint of step " + from.step()
+                          : ""),
               micro.trainingRows(),
               micro.validationRows());
     }
