@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.nio.file.Path;
-import java.util.Map;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -18,38 +17,16 @@ import org.junit.jupiter.api.io.TempDir;
 class StandaloneClusterIT {
   @TempDir private static Path folder;
 
-  private static Path sparkHome;
-  private static String master;
+  private static StandaloneCluster cluster;
 
   @BeforeAll
   static void startCluster() {
-    String home = System.getenv("SPARK_HOME");
-    if (home == null) {
-      home =
-          Launcher.script(
-                  Map.of(), "deploy/standalone/get-spark.sh", Path.of("target", "spark").toString())
-              .orFail()
-              .out()
-              .strip();
-    }
-    sparkHome = Path.of(home).toAbsolutePath();
-    master =
-        Launcher.script(
-                Map.of("SPARK_HOME", sparkHome.toString()),
-                "deploy/standalone/start.sh",
-                folder.resolve("cluster").toString(),
-                "2",
-                "1",
-                "1g")
-            .orFail()
-            .out()
-            .strip();
+    cluster = StandaloneCluster.start(folder.resolve("cluster"));
   }
 
   @AfterAll
   static void stopCluster() {
-    Launcher.script(Map.of(), "deploy/standalone/stop.sh", folder.resolve("cluster").toString())
-        .orFail();
+    cluster.close();
   }
 
   @Test
@@ -124,8 +101,8 @@ class StandaloneClusterIT {
     String[] all = new String[arguments.length + 2];
     System.arraycopy(arguments, 0, all, 0, arguments.length);
     all[arguments.length] = "--master";
-    all[arguments.length + 1] = onCluster ? master : "local[1]";
-    return (onCluster ? Launcher.submitted(sparkHome, all) : Launcher.embedded("1g", all))
+    all[arguments.length + 1] = onCluster ? cluster.master() : "local[1]";
+    return (onCluster ? Launcher.submitted(cluster.home(), all) : Launcher.embedded("1g", all))
         .orFail()
         .summary();
   }
