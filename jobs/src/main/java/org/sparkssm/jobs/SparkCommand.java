@@ -37,14 +37,17 @@ abstract class SparkCommand extends JobCommand {
 
   @Override
   protected final Map<String, Object> execute() throws IOException {
-    tell("spark-ssm " + name() + ": " + plan());
+    String description = "spark-ssm " + name() + ": " + plan();
+    tell(description);
     boolean borrowed = SparkSession.getDefaultSession().isDefined();
     SparkSession spark = SparkSession.builder().config(configuration()).getOrCreate();
     hadoopConfiguration = spark.sparkContext().hadoopConfiguration();
+    spark.sparkContext().setJobDescription(description);
     try (Progress shown = Progress.show(spark.sparkContext(), name(), error())) {
       progress = shown;
       return run(spark);
     } finally {
+      spark.sparkContext().setJobDescription(null);
       if (!borrowed) {
         spark.stop();
       }

@@ -30,10 +30,10 @@ class DocumentationIT {
     cluster.close();
   }
 
-  /** All but Airflow's, which {@link AirflowIT} runs. */
+  /** All but those that {@link AirflowIT} and {@link NotebooksIT} run. */
   static List<DocumentationPage> pages() throws IOException {
     return DocumentationPage.all().stream()
-        .filter(page -> !page.toString().equals(AirflowIT.PAGE))
+        .filter(page -> !List.of(AirflowIT.PAGE, NotebooksIT.PAGE).contains(page.toString()))
         .toList();
   }
 

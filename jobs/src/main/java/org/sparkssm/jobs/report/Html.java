@@ -75,6 +75,20 @@ public final class Html {
         .formatted(escape(title), style(), escape(title), escape(subtitle), bodyHtml);
   }
 
+  /**
+   * A piece for a page that has a style of its own, such as a notebook. Neither style touches the
+   * other.
+   */
+  public static String fragment(String bodyHtml) {
+    return """
+        <div class="fragment"><style>@scope (.fragment) {
+        %s:scope { background: var(--card); color: var(--ink); padding: 8px; }
+        }</style>
+        <div class="charts">%s</div></div>
+        """
+        .formatted(style().replace(":root", ":scope"), bodyHtml);
+  }
+
   private static String style() {
     try (InputStream in = Html.class.getResourceAsStream("report.css")) {
       return new String(in.readAllBytes(), StandardCharsets.UTF_8);
