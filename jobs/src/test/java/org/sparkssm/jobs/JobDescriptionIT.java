@@ -5,8 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import org.apache.spark.SparkContext;
 import org.apache.spark.scheduler.SparkListener;
@@ -18,6 +18,23 @@ import org.sparkssm.testing.SharedSpark;
 /** What Spark's pages and the history server show of a command's jobs. */
 class JobDescriptionIT {
   @TempDir private static Path folder;
+
+  /** Commands with those of their options that name a folder or file. */
+  private static final Set<String> PATHS =
+      Set.of(
+          "generate --output",
+          "features --input",
+          "features --output",
+          "train --input",
+          "train --output",
+          "evaluate --model",
+          "evaluate --input",
+          "evaluate --output",
+          "predict --model",
+          "predict --input",
+          "predict --output",
+          "report --input",
+          "report --output");
 
   @Test
   void everyJobOfACommandSaysWhichCommandAndOnWhat() throws Exception {
@@ -34,9 +51,7 @@ class JobDescriptionIT {
     String[] arguments = new String[options.length + 1];
     arguments[0] = command;
     for (int k = 0; k < options.length; k++) {
-      boolean isPath =
-          k > 0 && List.of("--input", "--output").contains(options[k - 1])
-              || k > 0 && options[k - 1].equals("--model") && !command.equals("train");
+      boolean isPath = k > 0 && PATHS.contains(command + " " + options[k - 1]);
       arguments[k + 1] = isPath ? folder.resolve(options[k]).toString() : options[k];
     }
     Descriptions descriptions = new Descriptions();
