@@ -47,11 +47,12 @@ class SparkShell:
             command += ["--conf", f"{key}={value}"]
         environment = dict(os.environ, SPARK_SSM_HOME=str(ROOT), OMP_NUM_THREADS="1", TERM="dumb")
         self.scratch = tempfile.TemporaryDirectory(prefix="notebook-")
+        self.log = open(pathlib.Path(self.scratch.name) / "spark.log", "w+", encoding="utf-8")
         self.process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=self.log,
             env=environment,
             cwd=self.scratch.name,
             encoding="utf-8",
@@ -78,7 +79,8 @@ class SparkShell:
             lines.append(line)
         output = "".join(lines)
         if began not in output or ended not in output:
-            raise ParagraphFailed(output.replace(began, "").strip())
+            self.log.seek(0)
+            raise ParagraphFailed(self.log.read()[-20000:] + output.replace(began, "").strip())
         return output.split(began, 1)[1].split(ended, 1)[0].strip("\n")
 
     def close(self):
@@ -88,6 +90,7 @@ class SparkShell:
             self.process.wait(timeout=60)
         except (OSError, subprocess.TimeoutExpired):
             self.process.kill()
+        self.log.close()
         self.scratch.cleanup()
 
 
