@@ -16,7 +16,7 @@ from pyspark.sql.functions import avg, col, count, expr, max_by
 def main(sequences, predictions):
     spark = SparkSession.builder.appName("spark-ssm from Python").getOrCreate()
     rows = spark.read.parquet(sequences)
-    channels = len(rows.schema["values"].metadata["channels"])
+    channels = rows.schema["values"].metadata["channels"]
 
     signatures = rows.withColumn("path", expr(f"path_time_augment(values, {channels})")).select(
         "id", "length", expr(f"path_signature(path, {channels + 1}, 2)").alias("signature")

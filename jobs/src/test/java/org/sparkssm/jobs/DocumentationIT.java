@@ -30,10 +30,13 @@ class DocumentationIT {
     cluster.close();
   }
 
-  /** All but those that {@link AirflowIT} and {@link NotebooksIT} run. */
+  /** Pages with a test of their own. */
+  private static final List<String> OTHERS =
+      List.of(AirflowIT.PAGE, NotebooksIT.PAGE, "udfs/README.md");
+
   static List<DocumentationPage> pages() throws IOException {
     return DocumentationPage.all().stream()
-        .filter(page -> !List.of(AirflowIT.PAGE, NotebooksIT.PAGE).contains(page.toString()))
+        .filter(page -> !OTHERS.contains(page.toString()))
         .toList();
   }
 
