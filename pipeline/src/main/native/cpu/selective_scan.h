@@ -1,9 +1,11 @@
 // What the forward and the backward of the selective scan share. Lanes run across channels. A group of channels goes
-// through a chunk of steps together, so that rows are read as they lie in memory; inside the chunk, one vector of
-// channels at a time has its states [N][lanes] in the first-level cache.
+// through a chunk of steps together, so that rows are read as they lie in memory; inside the chunk, a block of states
+// of one vector of channels at a time stays in registers over all steps.
 #pragma once
 
-#include "rows.h"
+#include <type_traits>
+
+#include "recurrence.h"
 
 namespace SSM_NAMESPACE {
 namespace selective_scan {
@@ -11,17 +13,24 @@ namespace selective_scan {
 constexpr float kLog2E = 1.44269504f;
 constexpr int64_t kVectors = 16;  // vectors of channels in a group
 constexpr int64_t kGroupColumns = kVectors * kLanes;
+// States in a block: with their transitions and gradients they fill the registers.
+constexpr int kBlock = SSM_VECTOR_BYTES == 64 ? 4 : 2;
+
+// Calls f(size as a constant, n) for blocks of the states n, n + 1, ... n + size - 1.
+template <typename F>
+SSM_INLINE void for_each_block(int64_t states, F f) {
+  int64_t n = 0;
+  for (; n + kBlock <= states; n += kBlock) f(std::integral_constant<int, kBlock>(), n);
+  for (; n < states; ++n) f(std::integral_constant<int, 1>(), n);
+}
 
 // The operands a pass over the steps reads; rows are counted over the packed batch.
 struct Operands {
-  int64_t states;
   const float *u;
   int64_t u_stride;
   const float *delta_raw;
   int64_t delta_raw_stride;
   const float *delta_bias;
-  const float *b;
-  int64_t b_stride;
 };
 
 // The matrix a [D, N] of `count` channels, transposed to [N][lanes] and multiplied by `factor`; 0 beyond.
@@ -43,17 +52,51 @@ inline void store_states(const float *packed, int64_t states, int64_t count, flo
     for (int64_t n = 0; n < states; ++n) row[i * states + n] = packed[n * kLanes + i];
 }
 
-// softplus(delta_raw + bias) and u of the channels [first, first + columns) of `steps` rows, as [vector][chunk][lanes].
-inline void load_steps(const Operands &x, int64_t row, int64_t steps, int64_t chunk, int64_t first, int64_t columns,
-                       float *delta, float *u) {
+// Calls f(l, v, row, column, count) for every vector of channels, row by row: v counts from `first`, count channels of
+// it exist.
+template <typename F>
+SSM_INLINE void for_each_step(int64_t row, int64_t steps, int64_t first, int64_t columns, F f) {
   for (int64_t l = 0; l < steps; ++l)
-    for (int64_t v = 0; v * kLanes < columns; ++v) {
-      const int64_t column = first + v * kLanes, count = columns - v * kLanes;
-      const Floats bias = x.delta_bias == nullptr ? Floats{} : load_up_to(x.delta_bias + column, count);
-      const Floats raw = load_up_to(x.delta_raw + (row + l) * x.delta_raw_stride + column, count);
-      store(delta + (v * chunk + l) * kLanes, softplus(raw + bias));
-      store(u + (v * chunk + l) * kLanes, load_up_to(x.u + (row + l) * x.u_stride + column, count));
-    }
+    for (int64_t v = 0; v < kVectors && first + v * kLanes < columns; ++v)
+      f(l, v, row + l, first + v * kLanes, columns - first - v * kLanes);
+}
+
+// softplus(delta_raw + bias) and its product with u; where asked for, the derivative of the softplus too.
+SSM_INLINE void load_step(const Operands &x, int64_t row, int64_t column, int64_t count, float *delta, float *input,
+                          float *rate = nullptr) {
+  const Floats bias = x.delta_bias == nullptr ? Floats{} : load_up_to(x.delta_bias + column, count);
+  Floats derivative;
+  const Floats d = softplus_and_derivative(
+      load_up_to(x.delta_raw + row * x.delta_raw_stride + column, count) + bias, &derivative);
+  if (rate != nullptr) store(rate, derivative);
+  store(delta, d);
+  store(input, d * load_up_to(x.u + row * x.u_stride + column, count));
+}
+
+// Takes the states n .. n + kSize - 1 of one vector of channels through `steps` steps; each(l, j, decay, before, after)
+// sees state n + j at step l.
+template <int kSize, typename F>
+SSM_INLINE void advance(int64_t n, int64_t steps, const float *scaled, float *state, const float *delta,
+                        const float *input, const float *b, int64_t b_stride, F each) {
+  Floats a[kSize], h[kSize];
+#pragma GCC unroll 4
+  for (int j = 0; j < kSize; ++j) {
+    a[j] = load(scaled + (n + j) * kLanes);
+    h[j] = load(state + (n + j) * kLanes);
+  }
+  for (int64_t l = 0; l < steps; ++l) {
+    const Floats d = load(delta + l * kLanes), x = load(input + l * kLanes);
+    each(l, [&](auto use) __attribute__((always_inline)) {
+#pragma GCC unroll 4
+      for (int j = 0; j < kSize; ++j) {
+        const Floats decay = exp2_of_decay(d, a[j]);
+        h[j] = decay * h[j] + x * b[l * b_stride + n + j];
+        use(j, decay, h[j]);
+      }
+    });
+  }
+#pragma GCC unroll 4
+  for (int j = 0; j < kSize; ++j) store(state + (n + j) * kLanes, h[j]);
 }
 
 }  // namespace selective_scan

@@ -30,26 +30,31 @@ SSM_INLINE Floats with_sign_of(Floats magnitude, Floats sign) {
 constexpr float kRounder = 12582912.0f;
 constexpr int32_t kRounderBits = 0x4B400000;
 
-// 2^t for |r| <= 1/2, without the power of two.
-SSM_INLINE Floats exp2_fraction(Floats r) {
+// 2^(d a) for d a <= 0, 3 ulp beside the rounding of d a; exactly 1 for d a = 0, 1 ulp above -2^-10, where slow decays
+// lie. Below d a = -125.5 the result lies between 0 and 2^-125 (0 with AVX-512). Growth, d a > 0, is accurate to
+// 2^-16 and reaches at least 2^127.
+SSM_INLINE Floats exp2_of_decay(Floats d, Floats a) {
+#if defined(__AVX512F__)
+  // 2^floor(t) 2^(fraction of t - 1/2): scaling takes the floor of its operand by itself.
+  const Floats t = d * a + 0.5f;
+  const Floats fraction = (Floats)_mm512_reduce_ps((__m512)t, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+  Floats p = broadcast(0.0013300264f);
+  p = p * fraction + 0.0063446425f;
+  p = p * fraction + 0.03949125f;
+  p = p * fraction + 0.1698064f;
+  p = p * fraction + 0.49013436f;
+  p = p * fraction + 0.7071067f;
+  return (Floats)_mm512_scalef_ps((__m512)p, (__m512)t);
+#else
+  const Floats t = at_most(at_least(d * a, -125.5f), 127.5f);
+  const Floats k = t + kRounder, r = t - (k - kRounder);
   Floats p = broadcast(0.0013264754f);
   p = p * r + 0.009671512f;
   p = p * r + 0.055507336f;
   p = p * r + 0.24022242f;
   p = p * r + 0.693147f;
-  return p * r + 1.0f;
-}
-
-// 2^t, 3 ulp. Below t = -125.5 the result lies between 0 and 2^-125 (0 with AVX-512), above 127.5 it is at least
-// 2^127: meant for decays, where t <= 0.
-SSM_INLINE Floats exp2_of_decay(Floats t) {
-#if defined(__AVX512F__)
-  const Floats n = (Floats)_mm512_roundscale_ps((__m512)t, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-  return (Floats)_mm512_scalef_ps((__m512)exp2_fraction(t - n), (__m512)n);
-#else
-  t = at_most(at_least(t, -125.5f), 127.5f);
-  const Floats k = t + kRounder;
-  return bits_to_floats(floats_to_bits(exp2_fraction(t - (k - kRounder))) + (floats_to_bits(k) << 23));
+  p = p * r + 1.0f;
+  return bits_to_floats(floats_to_bits(p) + (floats_to_bits(k) << 23));
 #endif
 }
 
@@ -66,28 +71,39 @@ SSM_INLINE Floats exp(Floats x) {
   p = p * r + 0.1666652f;
   p = p * r + 0.49999994f;
   p = (p * r) * r + r + 1.0f;
+#if defined(__AVX512F__)
+  return (Floats)_mm512_scalef_ps((__m512)p, (__m512)n);
+#else
   // In two factors, so that neither leaves the exponent's range.
   const Ints exponent = floats_to_bits(k) - kRounderBits;
   const Ints half = exponent >> 1;
   return p * bits_to_floats((half + 127) << 23) * bits_to_floats((exponent - half + 127) << 23);
+#endif
 }
 
-// log(1 + z) for 0 <= z <= 1, 2 ulp: 2 artanh(z / (2 + z)).
+// log(1 + z) for 0 <= z <= 1, 2 ulp; a polynomial, because a division costs more than its eight terms.
 SSM_INLINE Floats log1p_of_fraction(Floats z) {
-  const Floats s = z / (z + 2.0f);
-  const Floats q = s * s;
-  Floats p = broadcast(0.12212437f);
-  p = p * q + 0.10694985f;
-  p = p * q + 0.14310521f;
-  p = p * q + 0.19999339f;
-  p = p * q + 0.3333334f;
-  return 2.0f * s + 2.0f * s * (q * p);
+  Floats p = broadcast(0.005364821f);
+  p = p * z - 0.030065779f;
+  p = p * z + 0.079204515f;
+  p = p * z - 0.137538f;
+  p = p * z + 0.19153655f;
+  p = p * z - 0.24857163f;
+  p = p * z + 0.33321324f;
+  p = p * z - 0.49999648f;
+  return z * (z * p) + z;
 }
 
-// log(1 + e^x), 3 ulp down to x = -87; no linear cut-off.
+// log(1 + e^x), 3 ulp down to x = -87, without a linear cut-off, and its derivative 1 / (1 + e^-x), 3 ulp.
+SSM_INLINE Floats softplus_and_derivative(Floats x, Floats *derivative) {
+  const Floats z = exp(-absolute(x));
+  *derivative = (x < 0.0f ? z : broadcast(1.0f)) / (z + 1.0f);
+  return (x < 0.0f ? broadcast(0.0f) : x) + log1p_of_fraction(z);
+}
+
 SSM_INLINE Floats softplus(Floats x) {
-  const Floats positive = x < 0.0f ? broadcast(0.0f) : x;
-  return positive + log1p_of_fraction(exp(-absolute(x)));
+  Floats unused;
+  return softplus_and_derivative(x, &unused);
 }
 
 // 1 / (1 + e^-x), 3 ulp down to x = -87.
