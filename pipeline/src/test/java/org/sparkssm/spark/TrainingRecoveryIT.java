@@ -13,12 +13,15 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.CancellationException;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.scheduler.SparkListener;
@@ -33,6 +36,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.sparkssm.data.InvalidInputException;
 import org.sparkssm.ml.SequenceRegressor;
 import org.sparkssm.testing.DetachedFileSystem;
+import org.sparkssm.testing.FileCreation;
 import org.sparkssm.testing.FullFileSystem;
 import org.sparkssm.testing.SharedSpark;
 import org.sparkssm.train.EpochRecord;
@@ -42,6 +46,7 @@ import org.sparkssm.train.TrainingListener;
 @Timeout(120)
 class TrainingRecoveryIT {
   private static final int EPOCHS = 200;
+  private static final String STATE = "state.safetensors";
 
   private static SparkSession spark;
   private static Dataset<Row> rows;
@@ -52,6 +57,9 @@ class TrainingRecoveryIT {
   @BeforeAll
   static void train() {
     spark = SharedSpark.session();
+    Configuration hadoop = spark.sparkContext().hadoopConfiguration();
+    hadoop.set(FullFileSystem.IMPLEMENTATION, FullFileSystem.class.getName());
+    FullFileSystem.setRoom(Long.MAX_VALUE / 2);
     rows =
         spark
             .range(0, 200, 1, 3)
@@ -81,7 +89,7 @@ class TrainingRecoveryIT {
   }
 
   private SequenceRegressor checkpointed() {
-    return checkpointed(folder.resolve("checkpoints").toString());
+    return checkpointed("full://" + folder.resolve("checkpoints"));
   }
 
   /** Acts at the end of an epoch, on the driver. */
@@ -111,27 +119,51 @@ class TrainingRecoveryIT {
     }
   }
 
-  /** Stops a training by cancelling its jobs, once it has as many checkpoints. */
-  private void interrupt(SequenceRegressor regressor, int checkpoints) {
-    String group = "interrupted " + UUID.randomUUID();
-    spark.sparkContext().setJobGroup(group, group, false);
-    Thread canceller = new Thread(() -> cancelOnce(group, checkpoints));
+  /** Ends a training by cancelling its jobs after its second epoch. */
+  private void cancel(SequenceRegressor regressor) {
+    String group = group();
     try {
-      regressor.setTrainingListener(afterEpoch(2, canceller::start));
+      regressor.setTrainingListener(
+          afterEpoch(2, () -> spark.sparkContext().cancelJobGroupAndFutureJobs(group)));
       assertThrows(CancellationException.class, () -> fit(regressor));
     } finally {
       spark.sparkContext().clearJobGroup();
     }
   }
 
-  private void cancelOnce(String group, int checkpoints) {
+  /**
+   * Ends a training by cancelling its jobs when it has as many checkpoints, while it waits for the
+   * next one to be written.
+   */
+  private void interrupt(SequenceRegressor regressor, int checkpoints) {
+    String group = group();
+    AtomicInteger states = new AtomicInteger();
+    CountDownLatch ended = new CountDownLatch(1);
+    FileCreation.listen(
+        path -> {
+          if (path.getName().equals(STATE) && states.getAndIncrement() == checkpoints) {
+            spark.sparkContext().cancelJobGroupAndFutureJobs(group);
+            await(ended);
+          }
+        });
     try {
-      while (committed().size() < checkpoints) {
-        Thread.sleep(5);
-      }
-      spark.sparkContext().cancelJobGroupAndFutureJobs(group);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
+      assertThrows(CancellationException.class, () -> fit(regressor));
+    } finally {
+      ended.countDown();
+      FileCreation.ignore();
+      spark.sparkContext().clearJobGroup();
+    }
+  }
+
+  private static String group() {
+    String group = "interrupted " + UUID.randomUUID();
+    spark.sparkContext().setJobGroup(group, group, false);
+    return group;
+  }
+
+  private static void await(CountDownLatch latch) {
+    try {
+      latch.await();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
@@ -141,7 +173,7 @@ class TrainingRecoveryIT {
   void aCancelledTrainingEndsAndLeavesSparkUsable() {
     for (String mode : List.of("barrier", "elastic")) {
       long start = System.nanoTime();
-      interrupt(regressor().setMode(mode).setEpochs(100_000), 0);
+      cancel(regressor().setMode(mode).setEpochs(100_000));
       assertTrue(System.nanoTime() - start < 60e9);
       assertEquals(10, spark.range(10).count());
     }
@@ -150,8 +182,8 @@ class TrainingRecoveryIT {
   @Test
   void aResumedTrainingEndsWithTheSameBits() throws IOException {
     for (String mode : List.of("barrier", "elastic")) {
-      String where = folder.resolve(mode).toString();
-      interrupt(checkpointed(where).setMode(mode), committed().size() + 1);
+      String where = "full://" + folder.resolve(mode);
+      interrupt(checkpointed(where).setMode(mode), 1);
       String other = mode.equals("barrier") ? "elastic" : "barrier";
       assertEquals(undisturbed, fit(checkpointed(where).setResume(true).setMode(other)));
     }
@@ -215,34 +247,31 @@ class TrainingRecoveryIT {
 
   @Test
   void aDiskThatFillsUpCostsCheckpointsOnly() throws IOException {
-    Configuration hadoop = spark.sparkContext().hadoopConfiguration();
-    hadoop.set(FullFileSystem.IMPLEMENTATION, FullFileSystem.class.getName());
-    String where = "full://" + folder.resolve("checkpoints");
     FullFileSystem.setRoom(20_000);
-    assertEquals(undisturbed, fit(checkpointed(where)));
+    assertEquals(undisturbed, fit(checkpointed()));
     FullFileSystem.setRoom(Long.MAX_VALUE / 2);
-    assertEquals(undisturbed, fit(checkpointed(where).setResume(true)));
+    assertEquals(undisturbed, fit(checkpointed().setResume(true)));
   }
 
   @Test
   void aDamagedCheckpointIsPassedOver() throws IOException {
-    interrupt(checkpointed(), 2);
+    Supplier<SequenceRegressor> longer = () -> checkpointed().setEpochs(10 * EPOCHS);
+    String expected = fit(regressor().setEpochs(10 * EPOCHS));
+    interrupt(longer.get(), 2);
     List<Path> kept = committed();
     assertTrue(kept.size() > 1, kept::toString);
-    Path last = kept.get(kept.size() - 1).resolveSibling("state.safetensors");
+    Path last = kept.get(kept.size() - 1).resolveSibling(STATE);
     byte[] content = Files.readAllBytes(last);
     content[content.length / 2] ^= 1;
     Files.write(last, content);
-    Files.deleteIfExists(last.resolveSibling(".state.safetensors.crc"));
-    assertEquals(undisturbed, fit(checkpointed().setResume(true)));
+    assertEquals(expected, fit(longer.get().setResume(true)));
   }
 
   @Test
   void whereAllCheckpointsAreDamagedTheTrainingIsRefused() throws IOException {
     fit(checkpointed());
     for (Path commit : committed()) {
-      Files.writeString(commit.resolveSibling("state.safetensors"), "x");
-      Files.deleteIfExists(commit.resolveSibling(".state.safetensors.crc"));
+      Files.writeString(commit.resolveSibling(STATE), "x");
     }
     String message = message(checkpointed().setResume(true));
     assertTrue(message.endsWith("all of them damaged"), message);

@@ -84,6 +84,7 @@ public final class DetachedFileSystem extends FileSystem {
       long blockSize,
       Progressable progress)
       throws IOException {
+    FileCreation.tell(path);
     return local.create(real(path), overwrite, bufferSize, replication, blockSize, progress);
   }
 

@@ -58,6 +58,7 @@ public final class FullFileSystem extends FilterFileSystem {
       long blockSize,
       Progressable progress)
       throws IOException {
+    FileCreation.tell(path);
     OutputStream out =
         fs.create(local(path), permission, overwrite, bufferSize, replication, blockSize, progress);
     return new FSDataOutputStream(
