@@ -2,6 +2,7 @@ package org.sparkssm.jobs;
 
 import java.io.IOException;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
@@ -23,7 +24,9 @@ import picocli.CommandLine.Parameters;
             + " that a run that was stopped goes on where it was, then a report with verdicts,"
             + " tables and plots.")
 final class ExperimentCommand extends SparkCommand {
-  @Parameters(paramLabel = "NAME", description = "toy, a5 or projection.")
+  @Parameters(
+      paramLabel = "NAME",
+      description = "toy, a5, projection, rates, selectivity, stacking, efficiency or benchmarks.")
   private String experiment;
 
   @Option(
@@ -40,11 +43,18 @@ final class ExperimentCommand extends SparkCommand {
       description = "Folder of cells, data sets and results; finished cells in it are kept.")
   private String output;
 
+  @Option(
+      names = "--data",
+      split = ",",
+      paramLabel = "DIR",
+      description = "For benchmarks: folders of .ts files of the UEA archive, one a data set.")
+  private List<String> data = List.of();
+
   private ExperimentRun run;
 
   @Override
   protected String plan() {
-    run = ExperimentRun.of(experiment, scale);
+    run = ExperimentRun.of(experiment, scale, data);
     return run.plan();
   }
 

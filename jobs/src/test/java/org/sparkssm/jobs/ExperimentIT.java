@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 import javax.imageio.ImageIO;
@@ -24,6 +25,8 @@ import org.sparkssm.testing.SharedSpark;
  * Every experiment at its smallest scale: it runs, resumes, and leaves results, plots and a page.
  */
 class ExperimentIT {
+  private static final String DATA = "../pipeline/src/test/resources/data/";
+
   @TempDir static Path folder;
 
   @BeforeAll
@@ -32,7 +35,17 @@ class ExperimentIT {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"toy", "a5", "projection"})
+  @ValueSource(
+      strings = {
+        "toy",
+        "a5",
+        "projection",
+        "rates",
+        "selectivity",
+        "stacking",
+        "efficiency",
+        "benchmarks"
+      })
   void experimentsLeaveResultsPlotsAndAPage(String name) throws IOException {
     Path output = folder.resolve(name);
     CommandLineRun run = run(name, output);
@@ -101,7 +114,33 @@ class ExperimentIT {
     assertEquals("mine", Files.readString(foreign.resolve("notes.txt")));
   }
 
+  @Test
+  void benchmarksNeedDataSets() {
+    CommandLineRun run =
+        CommandLineRun.of("experiment", "benchmarks", "--output", folder.resolve("n").toString());
+    assertEquals(Main.INVALID, run.status());
+    assertTrue(run.err().contains("needs --data with folders of .ts files"), run.err());
+  }
+
+  @Test
+  void cellsOfAnotherScaleAreRefused() throws IOException {
+    Path output = folder.resolve("scaled");
+    assertEquals(Main.DONE, run("projection", output).status());
+    CommandLineRun other =
+        CommandLineRun.of(
+            "experiment", "projection", "--scale", "standard", "--output", output.toString());
+    assertEquals(Main.INVALID, other.status());
+    assertTrue(
+        other.err().contains("is a cell of scale 'quick', expected 'standard'"), other.err());
+  }
+
   private static CommandLineRun run(String name, Path output) {
-    return CommandLineRun.of("experiment", name, "--scale", "quick", "--output", output.toString());
+    List<String> arguments =
+        new ArrayList<>(
+            List.of("experiment", name, "--scale", "quick", "--output", output.toString()));
+    if (name.equals("benchmarks")) {
+      arguments.addAll(List.of("--data", DATA + "BasicMotions," + DATA + "JapaneseVowels"));
+    }
+    return CommandLineRun.of(arguments.toArray(String[]::new));
   }
 }

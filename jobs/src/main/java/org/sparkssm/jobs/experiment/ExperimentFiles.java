@@ -164,7 +164,11 @@ final class ExperimentFiles {
             "verdict",
             "What was found",
             experiment.title(),
-            "<p>" + Html.escape(experiment.hypothesis()) + "</p>" + claims.append("</ul>")));
+            note()
+                + "<p>"
+                + Html.escape(experiment.hypothesis())
+                + "</p>"
+                + claims.append("</ul>")));
     StringBuilder charts = new StringBuilder("<div class=\"charts\">");
     findings
         .figures()
@@ -197,6 +201,13 @@ final class ExperimentFiles {
         experiment.title(),
         "spark-ssm " + LibraryVersion.current() + ", experiment " + experiment.name(),
         body.toString());
+  }
+
+  private String note() {
+    return scale == Scale.QUICK
+        ? "<p class=\"note\">Scale quick shows that everything runs. Its sizes are too small for what the"
+            + " verdicts say about the theory: run standard for that.</p>"
+        : "";
   }
 
   private static String capitalized(String words) {

@@ -21,15 +21,16 @@ public final class ExperimentRun {
   /**
    * Chooses an experiment.
    *
+   * @param data folders of data sets, for experiments on supplied ones
    * @throws org.sparkssm.data.InvalidInputException if there is no such experiment or scale
    */
-  public static ExperimentRun of(String name, String scale) {
-    return new ExperimentRun(Experiments.of(name), Scale.of(scale));
+  public static ExperimentRun of(String name, String scale, List<String> data) {
+    return new ExperimentRun(Experiments.of(name, data), Scale.of(scale));
   }
 
   /** Names of all experiments. */
   public static List<String> names() {
-    return Experiments.ALL.stream().map(Experiment::name).toList();
+    return Experiments.all(List.of()).stream().map(Experiment::name).toList();
   }
 
   /** What is going to be done. */

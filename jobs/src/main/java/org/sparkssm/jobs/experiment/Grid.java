@@ -8,7 +8,9 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
 import org.apache.hadoop.conf.Configuration;
@@ -46,7 +48,8 @@ final class Grid {
   /**
    * The results of all cells, running those that are not finished.
    *
-   * @throws InvalidInputException if the folder holds cells of another scale or version
+   * @throws InvalidInputException if the folder holds cells of another experiment, scale, setting
+   *     or version
    */
   Results run(Workbench workbench) throws IOException {
     List<Cell> all = experiment.cells(scale);
@@ -87,31 +90,31 @@ final class Grid {
     } catch (JsonProcessingException e) {
       return Optional.empty();
     }
-    boolean same =
-        tree.path("experiment").asText().equals(experiment.name())
-            && tree.path("scale").asText().equals(scale.word())
-            && tree.path("version").asText().equals(LibraryVersion.current());
-    if (!same) {
-      throw new InvalidInputException(
-          "%s is a cell of experiment %s, scale %s, version %s, expected experiment %s, scale %s, version %s; choose another --output"
-              .formatted(
-                  file(cell),
-                  tree.path("experiment").asText("?"),
-                  tree.path("scale").asText("?"),
-                  tree.path("version").asText("?"),
-                  experiment.name(),
-                  scale.word(),
-                  LibraryVersion.current()));
+    for (Map.Entry<String, String> fact : facts().entrySet()) {
+      String found = tree.path(fact.getKey()).asText();
+      if (!found.equals(fact.getValue())) {
+        throw new InvalidInputException(
+            "%s is a cell of %s '%s', expected '%s'; choose another --output"
+                .formatted(file(cell), fact.getKey(), found, fact.getValue()));
+      }
     }
     return Optional.of(
         new Result(cell, (ObjectNode) tree.path("values"), tree.path("seconds").doubleValue()));
   }
 
+  /** What all cells of a grid have in common; those of another grid are not taken. */
+  private Map<String, String> facts() {
+    Map<String, String> facts = new LinkedHashMap<>();
+    facts.put("experiment", experiment.name());
+    facts.put("scale", scale.word());
+    facts.put("setting", experiment.setting(scale));
+    facts.put("version", LibraryVersion.current());
+    return facts;
+  }
+
   private void write(Result result) throws IOException {
     ObjectNode tree = JSON.createObjectNode();
-    tree.put("experiment", experiment.name());
-    tree.put("scale", scale.word());
-    tree.put("version", LibraryVersion.current());
+    facts().forEach(tree::put);
     tree.set("parameters", result.cell().parameters());
     tree.put("seconds", result.seconds());
     tree.set("values", result.values());

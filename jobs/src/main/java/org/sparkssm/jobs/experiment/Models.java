@@ -1,9 +1,12 @@
 package org.sparkssm.jobs.experiment;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import org.sparkssm.jobs.report.Plot;
 
-/** Model descriptions that the experiments compare. */
+/** Models that the experiments compare: their descriptions, and how they fared by epoch. */
 final class Models {
   private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -24,6 +27,24 @@ final class Models {
   }
 
   /**
+   * Residual blocks with norms and dropout over standardized channels and time, read out as the
+   * mean over the steps, for classes.
+   *
+   * @param layer with its options, as a JSON object
+   */
+  static ObjectNode classification(String layer, int blocks, int width, double dropout) {
+    ObjectNode spec = stack("", blocks, "none", "rms", width, 0);
+    for (JsonNode block : spec.withArrayProperty("blocks")) {
+      ((ObjectNode) block).set("layer", parsed(layer));
+      ((ObjectNode) block).put("dropout", dropout);
+    }
+    spec.putObject("input").put("kind", "values").put("standardize", true).put("time", true);
+    spec.put("readout", "mean");
+    spec.putObject("head").put("kind", "classification");
+    return spec;
+  }
+
+  /**
    * Residual blocks with norms over embedded tokens, with a class for every step.
    *
    * @param activation after each layer: none, gelu or glu
@@ -34,6 +55,47 @@ final class Models {
     spec.put("readout", "every-step");
     spec.putObject("head").put("kind", "token-classification");
     return spec;
+  }
+
+  /**
+   * The same with further options of the layer, whose state is its own default.
+   *
+   * @param options of the layer, as a JSON object
+   */
+  static ObjectNode tokens(String layer, String options, int blocks, String activation, int width) {
+    ObjectNode spec = tokens(layer, blocks, activation, width, 0);
+    for (JsonNode block : spec.withArrayProperty("blocks")) {
+      ObjectNode description = (ObjectNode) block.required("layer");
+      description.remove("state");
+      description.setAll(parsed(options));
+    }
+    return spec;
+  }
+
+  private static ObjectNode parsed(String options) {
+    try {
+      return (ObjectNode) JSON.readTree(options);
+    } catch (JsonProcessingException e) {
+      throw new IllegalArgumentException(options + " is no JSON object", e);
+    }
+  }
+
+  /** A metric by epoch, lowest to highest over the seeds. */
+  static void curve(Plot plot, String name, Results runs, String history) {
+    int epochs = runs.all().stream().mapToInt(run -> run.numbers(history).length).min().orElse(0);
+    double[] xs = new double[epochs];
+    double[] lows = new double[epochs];
+    double[] means = new double[epochs];
+    double[] highs = new double[epochs];
+    for (int k = 0; k < epochs; k++) {
+      int at = k;
+      Results.Band band = runs.band(run -> run.numbers(history)[at]);
+      xs[k] = k + 1;
+      lows[k] = band.low();
+      means[k] = band.mean();
+      highs[k] = band.high();
+    }
+    plot.band(xs, lows, highs).line(name, xs, means);
   }
 
   private static ObjectNode stack(

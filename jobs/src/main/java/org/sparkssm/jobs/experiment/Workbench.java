@@ -8,8 +8,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.ml.Transformer;
+import org.apache.spark.ml.evaluation.MulticlassClassificationEvaluator;
 import org.apache.spark.ml.evaluation.RegressionEvaluator;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
@@ -29,8 +31,10 @@ import org.sparkssm.ml.SequenceEstimator;
 import org.sparkssm.ml.SequenceModelTransformer;
 import org.sparkssm.ml.SequenceRegressor;
 import org.sparkssm.spark.HadoopFiles;
+import org.sparkssm.spark.ImportOptions;
 import org.sparkssm.spark.SequenceDataSet;
 import org.sparkssm.spark.SequenceGeneration;
+import org.sparkssm.spark.SequenceImport;
 import org.sparkssm.spark.SequenceStore;
 import org.sparkssm.train.EpochRecord;
 import org.sparkssm.train.TrainedModel;
@@ -59,22 +63,50 @@ final class Workbench {
     return spark;
   }
 
-  /** How a model is trained; the same for all models of a comparison. */
-  record Recipe(int epochs, int batch, double learningRate, double validationFraction, long seed) {}
+  /**
+   * How a model is trained; the same for all models of a comparison.
+   *
+   * @param microShards parts of a batch; a batch of few sequences is faster in few parts, but no
+   *     more cores than parts take part
+   */
+  record Recipe(
+      int epochs,
+      int batch,
+      double learningRate,
+      double validationFraction,
+      int microShards,
+      long seed) {
+    /** With the library's usual micro-shards. */
+    Recipe(int epochs, int batch, double learningRate, double validationFraction, long seed) {
+      this(epochs, batch, learningRate, validationFraction, 8, seed);
+    }
+  }
 
   /** A generated data set, made when it is first asked for. */
   SequenceDataSet data(String task, long count, int length, List<Integer> word, long seed) {
+    return data(task, count, length, word, 0, seed);
+  }
+
+  /**
+   * The same with more channels than the word has letters.
+   *
+   * @param channels for the task word; 0: the largest letter
+   */
+  SequenceDataSet data(
+      String task, long count, int length, List<Integer> word, int channels, long seed) {
     String letters = word.stream().map(String::valueOf).reduce("", String::concat);
-    String name = "%s%s-%d-%d-%d".formatted(task, letters, count, length, seed);
+    String name =
+        "%s%s%s-%d-%d-%d"
+            .formatted(task, letters, channels == 0 ? "" : "of" + channels, count, length, seed);
     String path = new Path(folder, name).toString();
-    Path manifest = new Path(path, DataSetManifest.FILE_NAME);
-    if (HadoopFiles.readText(manifest, spark.sparkContext().hadoopConfiguration()).isEmpty()) {
+    if (isMissing(path)) {
       tell.accept("generating " + name);
       SequenceGeneration.generate(
           spark,
           Generators.create(
               task,
-              new Generators.Parameters(new LengthRange(length, length), seed, word, 0, 16, 4)),
+              new Generators.Parameters(
+                  new LengthRange(length, length), seed, word, channels, 16, 4)),
           count,
           SHARDS,
           Optional.empty(),
@@ -84,19 +116,38 @@ final class Workbench {
     return SequenceStore.read(spark, path);
   }
 
+  /** A folder of {@code .ts} files as a data set, imported when it is first asked for. */
+  SequenceDataSet imported(String name, String source) {
+    String path = new Path(folder, name).toString();
+    if (isMissing(path)) {
+      tell.accept("importing " + source);
+      SequenceImport.run(
+          spark, new ImportOptions(ImportOptions.Format.TS, List.of(source)), path, false);
+    }
+    return SequenceStore.read(spark, path);
+  }
+
+  private boolean isMissing(String dataSet) {
+    Path manifest = new Path(dataSet, DataSetManifest.FILE_NAME);
+    return HadoopFiles.readText(manifest, spark.sparkContext().hadoopConfiguration()).isEmpty();
+  }
+
   /**
    * Fits a linear readout to features of paths.
    *
-   * @param features adds the column {@code features}
+   * @param features adds the column {@code features} and keeps {@code id} and {@code label}
    * @return {@code rmse} on the validation split, {@code trainingRmse}, {@code labelDeviation},
    *     {@code features} and {@code rank}
    */
   ObjectNode readOut(
-      SequenceDataSet data, Transformer features, double validationFraction, long seed) {
+      SequenceDataSet data,
+      UnaryOperator<Dataset<Row>> features,
+      double validationFraction,
+      long seed) {
     Splits splits = new Splits(validationFraction, seed, null);
     Dataset<Row> rows =
         features
-            .transform(data.rows())
+            .apply(data.rows())
             .select("id", "features", "label")
             .persist(StorageLevel.MEMORY_AND_DISK());
     try {
@@ -198,6 +249,40 @@ final class Workbench {
     return course(regressor.fit(data.rows()));
   }
 
+  /**
+   * Trains a model that tells the class of every step, on rows of several data sets.
+   *
+   * @param like a data set with the tokens and classes of all
+   * @param rows with a boolean column {@code held}: true where a row is for validation
+   * @return as {@link #train}
+   */
+  ObjectNode train(SequenceDataSet like, Dataset<Row> rows, ObjectNode modelSpec, Recipe recipe) {
+    SequenceClassifier classifier =
+        new SequenceClassifier().setNumClasses(like.manifest().label().classCount());
+    prepare(classifier, like, modelSpec, recipe);
+    classifier.setValidationFraction(0).setValidationIndicatorCol("held");
+    return course(classifier.fit(rows));
+  }
+
+  /**
+   * Trains a classifier on the rows that the source gave for training, and tests it on the others.
+   *
+   * @return as {@link #train}, without validation, and {@code accuracy} on the test split
+   */
+  ObjectNode classify(SequenceDataSet data, ObjectNode modelSpec, Recipe recipe) {
+    SequenceClassifier classifier =
+        new SequenceClassifier().setNumClasses(data.manifest().label().classCount());
+    prepare(classifier, data, modelSpec, recipe);
+    SequenceModelTransformer<?> model = classifier.fit(data.rows().filter("split = 'train'"));
+    ObjectNode values = course(model);
+    values.put(
+        "accuracy",
+        new MulticlassClassificationEvaluator()
+            .setMetricName("accuracy")
+            .evaluate(model.transform(data.rows().filter("split = 'test'"))));
+    return values;
+  }
+
   private void prepare(
       SequenceEstimator<?, ?> estimator, SequenceDataSet data, ObjectNode spec, Recipe recipe) {
     if (data.manifest().channels().isEmpty()) {
@@ -214,6 +299,7 @@ final class Workbench {
     estimator.setLearningRate(recipe.learningRate());
     estimator.setWeightDecay(0);
     estimator.setValidationFraction(recipe.validationFraction());
+    estimator.setMicroShards(recipe.microShards());
     estimator.setSeed(recipe.seed());
     estimator.setTrainingListener(
         new TrainingListener() {

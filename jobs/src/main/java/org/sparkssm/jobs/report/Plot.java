@@ -73,6 +73,40 @@ public final class Plot {
     return this;
   }
 
+  /** What others found: a dashed line in the colour of the line drawn last. */
+  public Plot reference(double[] xs, double[] ys) {
+    StringBuilder path = new StringBuilder();
+    for (int i = 0; i < xs.length; i++) {
+      if (x.holds(xs[i]) && y.holds(ys[i])) {
+        path.append(path.isEmpty() ? "M" : "L").append(point(xs[i], ys[i]));
+      }
+    }
+    marks.append(
+        "<path class=\"line s%d\" stroke-dasharray=\"4 4\" d=\"%s\"/>"
+            .formatted(legend.size() - 1, path));
+    return this;
+  }
+
+  /**
+   * What others found: a bar from {@code low} to {@code high} in the colour of the line drawn last.
+   */
+  public Plot reference(double at, double low, double high) {
+    if (x.holds(at) && y.holds(low) && y.holds(high)) {
+      double from = vertical(low) + 1.5;
+      double to = Math.min(vertical(high) - 1.5, from - 3);
+      marks.append(
+          String.format(
+              Locale.ROOT,
+              "<path class=\"line s%d\" style=\"stroke-width: 5; stroke-linecap: butt\" d=\"M%.1f,%.1fL%.1f,%.1f\"/>",
+              legend.size() - 1,
+              horizontal(at),
+              from,
+              horizontal(at),
+              to));
+    }
+    return this;
+  }
+
   /** A dashed level with its name at the right end. */
   public Plot level(String name, double value) {
     marks.append(
