@@ -71,6 +71,23 @@ record Scoring(
     return new Scoring(model, sequences.manifest(), rows, model.stages());
   }
 
+  /**
+   * Refuses to go on training a model on data of other channels or in other units.
+   *
+   * @param modelPath of a model that {@code train} wrote
+   */
+  static void requireSameUnits(
+      SparkSession spark, String modelPath, DataSetManifest data, String input) {
+    DataSetManifest trained = ModelStore.readManifest(spark, modelPath).source();
+    checkInput(data, trained, input, modelPath);
+    checkScales(data, trained, false);
+    if (!ChannelScaling.between(data, trained).isIdentity()) {
+      throw new InvalidInputException(
+          "the values of the data set %s were standardized by other numbers than those that the model %s was trained on"
+              .formatted(input, modelPath));
+    }
+  }
+
   private static void checkInput(
       DataSetManifest data, DataSetManifest trained, String input, String modelPath) {
     if (!data.channels().equals(trained.channels())) {

@@ -50,6 +50,14 @@ final class SequenceTraining {
   private boolean resume;
 
   @Option(
+      names = "--initial-model",
+      paramLabel = "MODEL",
+      description =
+          "Start from the weights of this trained sequence model; --model and its options may be"
+              + " left out, or describe the same model.")
+  private String initialModel;
+
+  @Option(
       names = "--device",
       paramLabel = "DEVICE",
       description = "auto (default), cpu, gpu or reference.")
@@ -68,16 +76,22 @@ final class SequenceTraining {
     given.put("--mode", mode);
     given.put("--checkpoint", checkpoint);
     given.put("--resume", resume ? true : null);
+    given.put("--initial-model", initialModel);
     given.put("--device", device);
     given.put("--max-time", maxTime);
     return given.keySet().stream().filter(name -> given.get(name) != null).findFirst();
+  }
+
+  /** Null: weights are drawn. */
+  String initialModel() {
+    return initialModel;
   }
 
   /**
    * Trains on sequences.
    *
    * @param rows that train or validate
-   * @param layer nullable: kind of the layers
+   * @param layer nullable: kind of the layers; with an initial model, its layers
    * @param spec nullable: the whole model as JSON, in place of {@code layer} and its options
    * @param splits what is held back
    * @param microShards nullable
@@ -136,6 +150,7 @@ final class SequenceTraining {
     Optional.ofNullable(mode).ifPresent(estimator::setMode);
     Optional.ofNullable(checkpoint).ifPresent(estimator::setCheckpointDir);
     estimator.setResume(resume);
+    Optional.ofNullable(initialModel).ifPresent(estimator::setInitialModel);
     Optional.ofNullable(device).ifPresent(estimator::setDevice);
     Optional.ofNullable(microShards).ifPresent(estimator::setMicroShards);
     Optional.ofNullable(maxTime).map(SequenceTraining::seconds).ifPresent(estimator::setMaxSeconds);

@@ -111,7 +111,12 @@ final class TrainCommand extends SparkCommand {
   @Override
   protected String plan() {
     return String.format(
-        Locale.ROOT, "%s on %s, model to %s", model == null ? specFile : model, input, output);
+        Locale.ROOT, "%s on %s, model to %s", what(), input, output);
+  }
+
+  /** The model, or where it is described. */
+  private String what() {
+    return model != null ? model : specFile != null ? specFile : sequences.initialModel();
   }
 
   @Override
@@ -169,9 +174,11 @@ final class TrainCommand extends SparkCommand {
   }
 
   private void checkModel() {
-    if ((model == null) == (specFile == null)) {
-      throw new InvalidInputException(
-          "train takes one of --model and --spec, found " + (model == null ? "neither" : "both"));
+    if (model != null && specFile != null) {
+      throw new InvalidInputException("train takes one of --model and --spec, found both");
+    }
+    if (what() == null) {
+      throw new InvalidInputException("train takes one of --model and --spec, found neither");
     }
     List<String> known = new ArrayList<>(List.of(LINEAR_READOUT, LOGISTIC_REGRESSION));
     known.addAll(ModelSpec.layerKinds());
@@ -189,7 +196,7 @@ final class TrainCommand extends SparkCommand {
   private void refuse(boolean foreign, String option) {
     if (foreign) {
       throw new InvalidInputException(
-          option + " does not belong to the model " + (model == null ? specFile : model));
+          option + " does not belong to the model " + what());
     }
   }
 
@@ -208,6 +215,9 @@ final class TrainCommand extends SparkCommand {
     DataSetManifest source = data.manifest();
     if (source.label().kind() == LabelDescription.Kind.NONE) {
       throw new InvalidInputException("the data set " + input + " has no labels to train on");
+    }
+    if (sequences.initialModel() != null) {
+      Scoring.requireSameUnits(spark, sequences.initialModel(), source, input);
     }
     Splits splits = splits(data.rows(), source.splits());
     Training training =

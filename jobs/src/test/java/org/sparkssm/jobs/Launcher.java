@@ -127,7 +127,7 @@ final class Launcher {
   }
 
   /** VmHWM of a process; the launcher script becomes the JVM by exec, so its id is the JVM's. */
-  private static long peakResidentBytes(long pid) throws IOException {
+  static long peakResidentBytes(long pid) throws IOException {
     Path status = Path.of("/proc", Long.toString(pid), "status");
     try {
       return Files.readString(status)

@@ -104,6 +104,39 @@ class SequenceModelJobsIT {
   }
 
   @Test
+  void aTrainingStartsFromATrainedModel() {
+    String second = path("second");
+    JsonNode summary =
+        done(
+                "train --initial-model "
+                    + model
+                    + " --epochs 1 --learning-rate 1e-30 --input "
+                    + area
+                    + " --output "
+                    + second)
+            .summary();
+    assertEquals(
+        manifest(model).path("weightsSha256").asText(), summary.path("weightsSha256").asText());
+    assertEquals(model, manifest(second).path("options").path("initialModel").asText());
+    refused(
+        "the initial model " + model + " is another model: blocks is ",
+        "train --model mamba --width 8 --state 4 --initial-model "
+            + model
+            + " --input "
+            + area
+            + " --output "
+            + path("no"));
+    refused(
+        "--initial-model does not belong to the model linear-readout",
+        "train --model linear-readout --initial-model "
+            + model
+            + " --input "
+            + area
+            + " --output "
+            + path("no"));
+  }
+
+  @Test
   void predictionsAreInTheModelsUnitsAndOnThePage() throws IOException {
     String other = path("other-scale");
     done(

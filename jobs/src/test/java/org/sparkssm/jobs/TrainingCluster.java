@@ -133,6 +133,15 @@ final class TrainingCluster implements AutoCloseable {
       process = builder.start();
     }
 
+    /** VmHWM of the process. */
+    long peakResidentBytes() throws IOException {
+      return Launcher.peakResidentBytes(process.pid());
+    }
+
+    boolean isAlive() {
+      return process.isAlive();
+    }
+
     double seconds() {
       return (System.nanoTime() - started) * 1e-9;
     }

@@ -18,11 +18,14 @@ import org.sparkssm.train.TrainingListener;
  * A driver of its own that trains a small model and tells how it goes, a line each: {@code epoch
  * N}, {@code weights HASH} or {@code error CLASS: MESSAGE}, and at last {@code usable}, if Spark
  * still runs jobs. Arguments are {@code key=value}: {@code master}, {@code modes} (one training
- * each), {@code epochs}, {@code rows}, {@code checkpoint}, {@code resume}, {@code kill} (after this
+ * each), {@code epochs}, {@code batch}, {@code rows}, {@code values} (an SQL expression of the id) of {@code channels}, {@code checkpoint}, {@code resume}, {@code kill} (after this
  * epoch one task is killed), {@code cancel} (after this epoch the job group is cancelled), and
  * Spark's own settings.
  */
 final class TrainingProgram {
+  private static final String VALUES =
+      "transform(sequence(0, 2 * (4 + id % 5) - 1), k -> float(sin(k * id)))";
+
   private final Map<String, String> options = new TreeMap<>();
   private final AtomicLong lastTask = new AtomicLong(-1);
 
@@ -80,18 +83,19 @@ final class TrainingProgram {
     int count = Integer.parseInt(option("rows", "400"));
     Dataset<Row> rows =
         spark
-            .range(0, count, 1, 4)
+            .range(0, count, 1, Math.max(4, count / 10_000))
             .selectExpr(
                 "id",
-                "transform(sequence(0, 2 * (4 + id % 5) - 1), k -> float(sin(k * id))) as values",
+                option("values", VALUES) + " as values",
                 "cos(id) as label");
     spark.sparkContext().setJobGroup("training", "training", false);
     SequenceRegressor regressor =
         new SequenceRegressor()
-            .setChannels(2)
+            .setChannels(Integer.parseInt(option("channels", "2")))
             .setWidth(8)
             .setStateSize(4)
             .setMicroShards(16)
+            .setBatchSize(Integer.parseInt(option("batch", "32")))
             .setEpochs(Integer.parseInt(option("epochs", "3")))
             .setValidationFraction(0.1)
             .setCheckpointDir(option("checkpoint", ""))

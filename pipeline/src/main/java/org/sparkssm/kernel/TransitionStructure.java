@@ -49,6 +49,11 @@ public final class TransitionStructure {
     this.coefficients = (int) coefficients;
   }
 
+  /** Whether every state acts on itself alone. */
+  public boolean isDiagonal() {
+    return kind == Kind.BLOCK_DIAGONAL && size == 1;
+  }
+
   /** Every entry of M. */
   public static TransitionStructure dense(int states) {
     return blockDiagonal(states, states);

@@ -14,6 +14,7 @@ import org.apache.spark.ml.util.Identifiable$;
 import org.apache.spark.ml.util.MLReader;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import org.sparkssm.kernel.CdeSolver;
@@ -108,21 +109,32 @@ public final class RandomLinearCde extends PathFeatures<RandomLinearCde> {
   public Dataset<Row> transform(Dataset<?> dataset) {
     StructType schema = dataset.schema();
     StructType outputSchema = transformSchema(schema);
-    StateRows states =
-        new StateRows(
-            SequenceFields.of(
-                schema,
-                getInputCol(),
-                isSet(timesCol()) ? getOrDefault(timesCol()) : null,
-                getOrDefault(idCol())),
-            channels(schema),
-            (int) getOrDefault(stateSize),
-            CdeSolver.valueOf(getOrDefault(solver).toUpperCase(Locale.ROOT)),
-            (double) getOrDefault(scaling),
-            (long) getOrDefault(seed),
-            isVector(),
-            Device.of(dataset.sparkSession().conf().get(DEVICE_KEY, Device.AUTO.word())));
+    SequenceFields fields =
+        SequenceFields.of(
+            schema,
+            getInputCol(),
+            isSet(timesCol()) ? getOrDefault(timesCol()) : null,
+            getOrDefault(idCol()));
+    StateRows states = states(fields, channels(schema), dataset.sparkSession());
     return PartitionMap.apply(dataset.toDF(), outputSchema, states);
+  }
+
+  private StateRows states(SequenceFields fields, int channels, SparkSession spark) {
+    return new StateRows(
+        fields,
+        channels,
+        (int) getOrDefault(stateSize),
+        CdeSolver.valueOf(getOrDefault(solver).toUpperCase(Locale.ROOT)),
+        (double) getOrDefault(scaling),
+        (long) getOrDefault(seed),
+        isVector(),
+        Device.of(spark.conf().get(DEVICE_KEY, Device.AUTO.word())));
+  }
+
+  /** For sequences that are not in one row each. */
+  LongStates.Equation equation(StructType keySchema, int channels, SparkSession spark) {
+    return new LongStates.Equation(
+        states(null, channels, spark), appendTo(keySchema), isSet(timesCol()));
   }
 
   @Override
@@ -132,6 +144,10 @@ public final class RandomLinearCde extends PathFeatures<RandomLinearCde> {
       checkTimes(schema);
     }
     channels(schema);
+    return appendTo(schema);
+  }
+
+  private StructType appendTo(StructType schema) {
     if (!isVector()) {
       return Columns.append(
           schema, getOutputCol(), DataTypes.createArrayType(DataTypes.FloatType, false));

@@ -75,7 +75,7 @@ public abstract class SequenceEstimator<
       List<String> names = classNames(dataset);
       int classes = classes(dataset, names);
       SequenceReader reader = reader(dataset, names, classes, classWeights(classes));
-      TrainedModel trained = trainer(dataset, reader).train(dataset, reader, names);
+      TrainedModel trained = trainer(dataset, reader, names).train(dataset, reader, names);
       return copyValues(model(trained).setParent(this), ParamMap.empty());
     } catch (Exception e) {
       throw failure(e);
@@ -83,7 +83,7 @@ public abstract class SequenceEstimator<
   }
 
   /** What a user can mend, out of what Spark wraps around it. */
-  private static RuntimeException failure(Exception e) {
+  static RuntimeException failure(Exception e) {
     if (Failures.invalidInput(e).isPresent()) {
       return Failures.invalidInput(e).get();
     }
@@ -92,18 +92,37 @@ public abstract class SequenceEstimator<
         : new IllegalStateException(e.getMessage(), e);
   }
 
-  private DataParallelTrainer trainer(Dataset<?> dataset, SequenceReader reader) {
+  private DataParallelTrainer trainer(
+      Dataset<?> dataset, SequenceReader reader, List<String> names) {
+    InitialModel initial =
+        isSet(initialModel())
+            ? InitialModel.read(getOrDefault(initialModel()), dataset.sparkSession())
+            : null;
+    ModelSpec spec = sized(unsized(reader, initial), dataset, reader);
+    if (initial != null) {
+      initial.require(spec, names);
+    }
     return new DataParallelTrainer(
-        sized(
-            spec(reader, head(reader.labelPerStep()), (long) getOrDefault(seed())),
-            dataset,
-            reader),
+        spec,
+        initial == null ? null : initial.trained(),
         settings(),
         (double) getOrDefault(validationFraction()),
         SequenceColumns.device(this, device(), dataset.sparkSession()),
         DataParallelTrainer.Mode.of(getOrDefault(mode())),
         checkpoints(),
         listener == null ? new TrainingLog() : listener);
+  }
+
+  /** What the Params describe; the initial model itself where they are silent. */
+  private ModelSpec unsized(SequenceReader reader, InitialModel initial) {
+    HeadKind head = head(reader.labelPerStep());
+    long ownSeed = (long) getOrDefault(seed());
+    if (initial == null || isModelDescribed()) {
+      return spec(reader, head, ownSeed);
+    }
+    ModelSpec given = initial.trained().spec();
+    checkFits(given, "the initial model " + initial.path(), reader, head);
+    return given.withSeed(ownSeed);
   }
 
   @Override
@@ -128,7 +147,7 @@ public abstract class SequenceEstimator<
     }
     if (given > 0 && given != size) {
       throw new InvalidInputException(
-          "modelSpec expects %d channels, column %s has %d"
+          "the model expects %d channels, column %s has %d"
               .formatted(given, reader.inputColumn(), size));
     }
     ModelSpec sized = spec.withInputSize(size);

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.apache.spark.ml.param.BooleanParam;
 import org.apache.spark.ml.param.DoubleParam;
 import org.apache.spark.ml.param.IntParam;
@@ -115,19 +116,7 @@ public abstract class SequenceModelParams<
   final ModelSpec spec(SequenceReader reader, HeadKind head, long seed) {
     if (isSet(modelSpec)) {
       ModelSpec given = ModelSpec.parse(getOrDefault(modelSpec));
-      if (given.head().kind() != head) {
-        throw new InvalidInputException(
-            "modelSpec has head %s, the labels ask for %s"
-                .formatted(given.head().kind().word(), head.word()));
-      }
-      if (given.input().tokens() != reader.tokens()) {
-        throw new InvalidInputException(
-            "modelSpec expects %s, column %s holds %s"
-                .formatted(
-                    given.input().tokens() ? "tokens" : "values",
-                    reader.inputColumn(),
-                    reader.tokens() ? "tokens" : "values"));
-      }
+      checkFits(given, "modelSpec", reader, head);
       return given.withSeed(seed);
     }
     NormKind normKind = NormKind.of(getOrDefault(norm));
@@ -151,6 +140,42 @@ public abstract class SequenceModelParams<
         readout(reader),
         new ModelSpec.Head(head, head == HeadKind.REGRESSION ? 1 : 0),
         seed);
+  }
+
+  /** Whether any of the Params that describe the model was set. */
+  final boolean isModelDescribed() {
+    return Stream.of(
+            modelSpec,
+            layer,
+            layerOptions,
+            blocks,
+            width,
+            stateSize,
+            activation,
+            norm,
+            dropout,
+            readout,
+            timeChannel,
+            standardization)
+        .anyMatch(this::isSet);
+  }
+
+  /** Refuses a whole description that is not one for these rows and labels. */
+  static void checkFits(ModelSpec given, String name, SequenceReader reader, HeadKind head) {
+    if (given.head().kind() != head) {
+      throw new InvalidInputException(
+          "%s has head %s, the labels ask for %s"
+              .formatted(name, given.head().kind().word(), head.word()));
+    }
+    if (given.input().tokens() != reader.tokens()) {
+      throw new InvalidInputException(
+          "%s expects %s, column %s holds %s"
+              .formatted(
+                  name,
+                  given.input().tokens() ? "tokens" : "values",
+                  reader.inputColumn(),
+                  reader.tokens() ? "tokens" : "values"));
+    }
   }
 
   private Readout readout(SequenceReader reader) {

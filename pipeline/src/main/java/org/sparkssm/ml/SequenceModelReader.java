@@ -31,24 +31,27 @@ final class SequenceModelReader<M extends SequenceModelTransformer<M>> extends M
    */
   @Override
   public M load(String path) {
-    Configuration configuration = sparkSession().sparkContext().hadoopConfiguration();
+    TrainedModel trained = trainedModel(path, sparkSession().sparkContext().hadoopConfiguration());
+    Metadata metadata = StageReader.metadata(path, type, sparkSession());
+    M model = constructor.apply(metadata.uid(), trained);
+    metadata.getAndSetParams(model, metadata.getAndSetParams$default$2());
+    return model;
+  }
+
+  /** The model that lies in a folder, without MLlib's Params. */
+  static TrainedModel trainedModel(String path, Configuration configuration) {
     Path folder = HadoopFiles.path(path);
     String description =
         HadoopFiles.readText(new Path(folder, ModelFiles.DESCRIPTION), configuration)
             .orElseThrow(
                 () -> new InvalidInputException(path + " is no model: it has no model.json"));
-    TrainedModel trained;
     Path weights = new Path(folder, ModelFiles.WEIGHTS);
     try (InputStream in = HadoopFiles.fileSystem(weights, configuration).open(weights)) {
-      trained = ModelFiles.read(description, in, path);
+      return ModelFiles.read(description, in, path);
     } catch (FileNotFoundException e) {
       throw new InvalidInputException(path + " is no model: it has no weights.safetensors", e);
     } catch (IOException e) {
       throw HadoopFiles.unreadable(weights, e);
     }
-    Metadata metadata = StageReader.metadata(path, type, sparkSession());
-    M model = constructor.apply(metadata.uid(), trained);
-    metadata.getAndSetParams(model, metadata.getAndSetParams$default$2());
-    return model;
   }
 }

@@ -47,6 +47,7 @@ public abstract class SequenceTrainingParams<
   private final Param<String> mode;
   private final Param<String> checkpointDir;
   private final BooleanParam resume;
+  private final Param<String> initialModel;
 
   SequenceTrainingParams(String uid) {
     super(uid);
@@ -168,6 +169,12 @@ public abstract class SequenceTrainingParams<
             this,
             "resume",
             "whether a training that is kept in checkpointDir goes on; if there is none, it begins");
+    initialModel =
+        new Param<>(
+            this,
+            "initialModel",
+            "folder of a trained sequence model whose weights and scaling the training starts from;"
+                + " not set: weights are drawn from the seed");
     setDefault(epochs, 20);
     setDefault(batchSize, 32);
     setDefault(learningRate, 0.003);
@@ -330,6 +337,10 @@ public abstract class SequenceTrainingParams<
     return resume;
   }
 
+  public final Param<String> initialModel() {
+    return initialModel;
+  }
+
   public final E setEpochs(int value) {
     set(epochs, value);
     return self();
@@ -437,6 +448,11 @@ public abstract class SequenceTrainingParams<
 
   public final E setResume(boolean value) {
     set(resume, value);
+    return self();
+  }
+
+  public final E setInitialModel(String value) {
+    set(initialModel, value);
     return self();
   }
 }

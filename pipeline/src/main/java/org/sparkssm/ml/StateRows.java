@@ -19,6 +19,7 @@ import org.sparkssm.train.LabelledSequence;
  * Appends to each row of a partition the final state of a random Linear CDE along its path; rows
  * are gathered into batches of bounded size.
  *
+ * @param fields nullable where there are no rows to read
  * @param asVector whether states are written as MLlib vectors, or as array of float
  * @param device where the arithmetic runs
  */

@@ -20,7 +20,7 @@ final class CausalConvolution implements Layer {
     Initializer initializer = Initializer.uniform(1 / Math.sqrt(taps));
     weight = layout.addWeight("weight", columns, taps, initializer);
     bias = biased ? layout.addFree("bias", 1, columns, initializer) : null;
-    tail = layout.addState("tail", (taps - 1) * columns);
+    tail = layout.addState("tail", (taps - 1) * columns, Carry.lastRows(taps - 1));
   }
 
   @Override

@@ -84,8 +84,8 @@ interface CdeControl {
     private IncrementControl(int controls, LayerSetting setting, ParameterLayout layout) {
       channels = controls + 1;
       projection = projection(controls, setting, layout);
-      lastPoint = layout.addState("point", controls);
-      lastTime = layout.addState("time", 1);
+      lastPoint = layout.addState("point", controls, Carry.lastRows(1));
+      lastTime = layout.addState("time", 1, Carry.lastRows(1));
     }
 
     @Override

@@ -118,6 +118,11 @@ final class CdeTransition {
     };
   }
 
+  /** How the state passes a segment. */
+  Carry carry() {
+    return structure != null && structure.isDiagonal() ? Carry.ELEMENTWISE : Carry.AFFINE;
+  }
+
   /** The states of a solved equation, and its backward. */
   interface Run {
     /** [T, N]. */

@@ -68,7 +68,7 @@ final class DeltaNet implements Layer {
         gated ? layout.addFree("dt_bias", 1, heads, Initializer.fill(DeltaNet::stepBias)) : null;
     norm = new HeadNorm(value, layout.child("norm"));
     outProjection = new Dense(values, width, false, layout.child("out_proj"));
-    states = layout.addState("s", values * key);
+    states = layout.addState("s", values * key, Carry.SEQUENTIAL);
   }
 
   private static double logRate(UniformRandomProvider random) {

@@ -49,7 +49,11 @@ final class Gla implements Layer {
     gateProjection = new Dense(gateRank, keys, true, layout.child("gate_proj"));
     norm = new HeadNorm(value, layout.child("norm"));
     outProjection = new Dense(values, width, false, layout.child("out_proj"));
-    states = layout.addState("s", keys * value * (phased ? 2 : 1));
+    states =
+        layout.addState(
+            "s",
+            keys * value * (phased ? 2 : 1),
+            phased ? Carry.complex(keys * value) : Carry.ELEMENTWISE);
   }
 
   static Gla real(Options options, LayerSetting setting, ParameterLayout layout) {

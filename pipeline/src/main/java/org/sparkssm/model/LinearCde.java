@@ -60,7 +60,7 @@ final class LinearCde implements Layer {
     drive = layout.addFree("B", state, control.channels(), Initializer.normal(1));
     initial = layout.addFree("initial", 1, state, Initializer.normal(1));
     readout = new Dense(state, setting.width(), true, layout.child("readout"));
-    states = layout.addState("z", state);
+    states = layout.addState("z", state, transition.carry());
   }
 
   @Override

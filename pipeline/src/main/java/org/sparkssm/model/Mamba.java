@@ -59,7 +59,7 @@ final class Mamba implements Layer {
     skip = layout.addFree("D", 1, inner, Initializer.constant(1));
     outProjection = new Dense(inner, width, false, layout.child("out_proj"));
     duration = StepDuration.of(options, layout);
-    states = layout.addState("h", inner * state);
+    states = layout.addState("h", inner * state, Carry.ELEMENTWISE);
   }
 
   /** The inverse of softplus at a log-uniform step size. */

@@ -54,17 +54,17 @@ public final class ParameterLayout {
   }
 
   /** Adds numbers that are carried along a sequence. */
-  StateSlot addState(String name, int columns) {
-    return addState(name, columns, false);
+  StateSlot addState(String name, int columns, Carry carry) {
+    return addState(name, columns, false, carry);
   }
 
   /** Adds numbers of which every step of a sequence leaves a row. */
   StateSlot addGrowingState(String name, int columns) {
-    return addState(name, columns, true);
+    return addState(name, columns, true, Carry.SEQUENTIAL);
   }
 
-  private StateSlot addState(String name, int columns, boolean grows) {
-    StateSlot slot = new StateSlot(states.size(), prefix + name, columns, grows);
+  private StateSlot addState(String name, int columns, boolean grows, Carry carry) {
+    StateSlot slot = new StateSlot(states.size(), prefix + name, columns, grows, carry);
     states.add(slot);
     return slot;
   }

@@ -1,6 +1,7 @@
 package org.sparkssm.model;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.apache.commons.rng.sampling.distribution.ZigguratSampler;
 import org.sparkssm.data.SeededRandom;
@@ -106,7 +107,24 @@ public final class RandomLinearCdeStates {
 
   /** The state of a path before its first increment, [N]. */
   public float[] initialState(Path path) {
-    return new Walk(path).state;
+    return initialState(path.values());
+  }
+
+  /**
+   * The state at the first point of a path.
+   *
+   * @param values [at least channels]; those of the first point are read
+   */
+  private float[] initialState(float[] values) {
+    float[] initial = new float[stateSize];
+    for (int n = 0; n < stateSize; n++) {
+      double sum = initialBias[n]; // t_0 = 0 takes no part
+      for (int c = 0; c < channels; c++) {
+        sum += (double) initialWeights[n * width + 1 + c] * values[c];
+      }
+      initial[n] = (float) sum;
+    }
+    return initial;
   }
 
   /**
@@ -132,6 +150,33 @@ public final class RandomLinearCdeStates {
     return states;
   }
 
+  /**
+   * Takes states along the same increments of a control, to follow a path part by part.
+   *
+   * @param increments [steps, W] row-major: of time, then of each channel
+   * @param states [count, N]; replaced by those after the increments
+   * @param driven whether B d omega takes part; without it, the map of the states is linear
+   */
+  public void advance(float[] increments, float[] states, boolean driven) {
+    int count = states.length / stateSize;
+    int steps = increments.length / width;
+    int limit = Math.max(1, PIECE_NUMBERS / (count * width));
+    for (int from = 0; from < steps; from += limit) {
+      int taken = Math.min(limit, steps - from);
+      int[] lengths = new int[count];
+      Arrays.fill(lengths, taken);
+      float[] repeated = new float[Math.multiplyExact(count, taken * width)];
+      for (int b = 0; b < count; b++) {
+        System.arraycopy(increments, from * width, repeated, b * taken * width, taken * width);
+      }
+      kernels.scope(
+          () -> {
+            solve(Segments.ofLengths(lengths), repeated, states, driven);
+            return null;
+          });
+    }
+  }
+
   private static List<Walk> unfinished(List<Walk> walks) {
     List<Walk> unfinished = new ArrayList<>();
     for (Walk walk : walks) {
@@ -155,7 +200,7 @@ public final class RandomLinearCdeStates {
     }
     kernels.scope(
         () -> {
-          solve(segments, increments, states);
+          solve(segments, increments, states, true);
           return null;
         });
     for (int b = 0; b < steps.length; b++) {
@@ -164,7 +209,7 @@ public final class RandomLinearCdeStates {
   }
 
   /** Replaces {@code states} [B x N] by those after the steps. */
-  private void solve(Segments segments, float[] increments, float[] states) {
+  private void solve(Segments segments, float[] increments, float[] states, boolean driven) {
     Tensor control = kernels.allocate(segments.rows(), width);
     Tensor initial = kernels.allocate(segments.batch(), stateSize);
     Tensor last = kernels.allocate(segments.batch(), stateSize);
@@ -172,7 +217,15 @@ public final class RandomLinearCdeStates {
     kernels.write(initial, states, 0);
     kernels.linearCdeForward(
         new LinearCdeSolve(
-            solver, segments, control, transitions, control, drive, initial, null, last));
+            solver,
+            segments,
+            control,
+            transitions,
+            driven ? control : null,
+            driven ? drive : null,
+            initial,
+            null,
+            last));
     kernels.read(last, states, 0);
   }
 
@@ -200,19 +253,7 @@ public final class RandomLinearCdeStates {
         throw new IllegalArgumentException(
             "a path of " + points + " points has " + times.length + " times");
       }
-      state = initialState();
-    }
-
-    private float[] initialState() {
-      float[] initial = new float[stateSize];
-      for (int n = 0; n < stateSize; n++) {
-        double sum = initialBias[n]; // t_0 = 0 takes no part
-        for (int c = 0; c < channels; c++) {
-          sum += (double) initialWeights[n * width + 1 + c] * values[c];
-        }
-        initial[n] = (float) sum;
-      }
-      return initial;
+      state = initialState(values);
     }
 
     int remaining() {

@@ -38,7 +38,7 @@ final class RecurrentNetwork implements Layer {
     bias = layout.addFree("in_proj.bias", 1, gates, initializer);
     recurrent = layout.addWeight("recurrent.weight", gates, hidden, initializer);
     readout = new Dense(hidden, setting.width(), true, layout.child("readout"));
-    state = layout.addState("h", cell.stateParts() * hidden);
+    state = layout.addState("h", cell.stateParts() * hidden, Carry.SEQUENTIAL);
   }
 
   static RecurrentNetwork tanh(Options options, LayerSetting setting, ParameterLayout layout) {

@@ -44,7 +44,7 @@ final class S4d implements Layer {
     output = layout.addFree("C", width, 2 * state, Initializer.normal(Math.sqrt(0.5)));
     skip = layout.addFree("D", 1, width, Initializer.normal(1));
     outProjection = new Dense(width, width, true, layout.child("out_proj"));
-    states = layout.addState("h", width * 2 * state);
+    states = layout.addState("h", width * 2 * state, Carry.complex(state));
   }
 
   private double[] frequencies(boolean linear, int count) {

@@ -48,7 +48,7 @@ final class S5 implements Layer {
     output = layout.addFree("C", width, 2 * state, (random, count) -> outputWeights(width, random));
     skip = layout.addFree("D", 1, width, Initializer.normal(1));
     duration = StepDuration.of(options, layout);
-    states = layout.addState("h", 2 * state);
+    states = layout.addState("h", 2 * state, Carry.complex(state));
   }
 
   /** V* B_0, real parts before imaginary ones. */

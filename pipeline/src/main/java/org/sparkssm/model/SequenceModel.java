@@ -21,6 +21,7 @@ public final class SequenceModel {
   private final Dense encoder;
   private final Parameter embedding;
   private final List<Block> blocks = new ArrayList<>();
+  private final List<Integer> slotsThroughBlock = new ArrayList<>();
   private final Norm finalNorm;
   private final Dense head;
   private final StateSlot readoutState;
@@ -53,13 +54,18 @@ public final class SequenceModel {
     LayerSetting setting = LayerSetting.of(spec.input(), width);
     for (int k = 0; k < spec.blocks().size(); k++) {
       blocks.add(new Block(spec.blocks().get(k), k, setting, layout.child("blocks." + k)));
+      slotsThroughBlock.add(layout.states().size());
     }
     this.finalNorm =
         spec.finalNorm() == NormKind.NONE
             ? null
             : new Norm(spec.finalNorm(), width, layout.child("final_norm"));
     this.head = new Dense(width, spec.head().outputs(), true, layout.child("head"));
-    this.readoutState = layout.addState("readout", width);
+    this.readoutState = layout.addState("readout", width, readoutCarry());
+  }
+
+  private Carry readoutCarry() {
+    return spec.readout() == Readout.MEAN ? Carry.SUM : Carry.lastRows(1);
   }
 
   private static void requireSized(ModelSpec spec) {
@@ -161,8 +167,23 @@ public final class SequenceModel {
               + " sequences, found steps of "
               + batch.size());
     }
+    return advancing(
+        kernels,
+        parameters,
+        state,
+        batch,
+        pass -> inUnitsOfTheLabel(kernels, outputs(pass, batch)));
+  }
+
+  /** Moves a state on by a pass over the next steps. */
+  private <T> T advancing(
+      Kernels kernels,
+      Tensor parameters,
+      SequenceState state,
+      SequenceBatch batch,
+      Function<Pass, T> run) {
     SequenceState next = state.copy();
-    float[] outputs =
+    T result =
         kernels.scope(
             () -> {
               for (int b = 0; b < batch.size(); b++) {
@@ -173,15 +194,104 @@ public final class SequenceModel {
                 }
               }
               Tensor times = times(kernels, batch, next);
-              Pass pass =
-                  new Pass(kernels, batch, times, parameters, null, null, false, state, next);
-              return inUnitsOfTheLabel(kernels, outputs(pass, batch));
+              return run.apply(
+                  new Pass(kernels, batch, times, parameters, null, null, false, state, next));
             });
     for (int b = 0; b < batch.size(); b++) {
       next.pass(b, batch.segments().length(b));
     }
     state.become(next);
-    return outputs;
+    return result;
+  }
+
+  // ---------------------------------------------------------------- segments of a sequence
+
+  /**
+   * Something that the model carries along a sequence, in the order in which it is computed.
+   *
+   * @param index in a {@link CarriedState}
+   * @param block the block it belongs to, from 0; the number of blocks for the readout
+   */
+  public record CarriedPart(int index, int block, int columns, Carry carry) {
+    /** States to run a segment from, to learn how the part passes it; the others are known. */
+    public List<CarriedState> probes(CarriedState known) {
+      return carry.probes(columns).stream().map(probe -> known.with(index, probe)).toList();
+    }
+
+    /**
+     * The part after a segment.
+     *
+     * @param steps of the segment
+     * @param found the part after the segment for each of the {@link #probes}
+     * @param before the part before the segment
+     */
+    public double[] after(long steps, List<double[]> found, double[] before) {
+      return carry.out(steps, found, before);
+    }
+  }
+
+  /**
+   * What is carried and has to be known before the outputs of a segment can be computed. Each part
+   * depends on the parts before it and on itself, in a way that {@link CarriedPart#probes} tell; so
+   * with one run over all segments for each part, at the same time for all segments, the state
+   * before every segment is known.
+   *
+   * @throws InvalidInputException if a layer can only be run from the beginning to the end
+   */
+  public List<CarriedPart> carriedParts() {
+    blocks.forEach(block -> block.requireCausal(block.name()));
+    List<CarriedPart> parts = new ArrayList<>();
+    for (StateSlot slot : layout.states()) {
+      int block = 0;
+      while (block < blocks.size() && slot.index() >= slotsThroughBlock.get(block)) {
+        block++;
+      }
+      if (slot.carry().kind() == Carry.Kind.SEQUENTIAL) {
+        throw new InvalidInputException(
+            "layer %s of %s carries what is neither diagonal nor linear from step to step, so that segments of a sequence cannot be run at the same time"
+                .formatted(spec.blocks().get(block).layer().kind(), blocks.get(block).name()));
+      }
+      boolean isNeeded = slot.index() != readoutState.index() || spec.readout() == Readout.MEAN;
+      if (isNeeded && slot.columns() > 0) {
+        parts.add(new CarriedPart(slot.index(), block, slot.columns(), slot.carry()));
+      }
+    }
+    return parts;
+  }
+
+  /** The state of sequences of which that is carried, before their next steps. */
+  public SequenceState resume(List<CarriedState> sequences) {
+    return SequenceState.of(layout.states(), sequences);
+  }
+
+  /** The beginning of a segment of which nothing is known but its place in the sequence. */
+  public CarriedState unknown(long position, double startTime) {
+    return new CarriedState(position, startTime, new double[layout.states().size()][]);
+  }
+
+  /**
+   * Moves a state on as {@link #advance} does, but computes no more than what {@code part} needs;
+   * what is carried beyond it is undefined.
+   */
+  public void advance(
+      Kernels kernels,
+      Tensor parameters,
+      SequenceState state,
+      SequenceBatch batch,
+      CarriedPart part) {
+    advancing(
+        kernels,
+        parameters,
+        state,
+        batch,
+        pass -> {
+          if (part.block() == blocks.size()) {
+            outputs(pass, batch);
+          } else {
+            through(pass, batch, blocks.subList(0, part.block() + 1));
+          }
+          return null;
+        });
   }
 
   private float[] inUnitsOfTheLabel(Kernels kernels, Tensor output) {
@@ -277,6 +387,14 @@ public final class SequenceModel {
 
   /** The forward alone, releasing what each layer made before the next begins. */
   private Tensor outputs(Pass pass, SequenceBatch batch) {
+    Tensor read = readout(pass, through(pass, batch, stack()));
+    Tensor output = pass.kernels().allocate(read.rows(), spec.head().outputs());
+    head.forward(pass, read, output);
+    return output;
+  }
+
+  /** The encoder and then those layers. */
+  private Tensor through(Pass pass, SequenceBatch batch, List<? extends Layer> layers) {
     Kernels kernels = pass.kernels();
     Tensor x = pass.allocate(spec.width());
     Tensor y = pass.allocate(spec.width());
@@ -287,17 +405,14 @@ public final class SequenceModel {
           encode(pass, batch, input, encoded);
           return null;
         });
-    for (Layer layer : stack()) {
+    for (Layer layer : layers) {
       Tensor from = x;
       Tensor to = y;
       kernels.scope(() -> layer.forward(pass, from, to) == null);
       x = to;
       y = from;
     }
-    Tensor read = readout(pass, x);
-    Tensor output = kernels.allocate(read.rows(), spec.head().outputs());
-    head.forward(pass, read, output);
-    return output;
+    return x;
   }
 
   private List<Layer> stack() {

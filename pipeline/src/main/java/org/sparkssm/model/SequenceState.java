@@ -51,6 +51,43 @@ public final class SequenceState {
         Arrays.stream(grown).map(double[][]::clone).toArray(double[][][]::new));
   }
 
+  /** What is carried of one sequence; null parts at the start. */
+  public CarriedState carried(int sequence) {
+    double[][] parts = new double[carried.length][];
+    for (int s = 0; s < parts.length; s++) {
+      if (carried[s] != null) {
+        int columns = slots.get(s).columns();
+        int from = sequence * columns;
+        parts[s] = Arrays.copyOfRange(carried[s], from, from + columns);
+      }
+    }
+    return new CarriedState(positions[sequence], startTimes[sequence], parts);
+  }
+
+  /** The state of sequences of which that is carried; what is not known is 0. */
+  static SequenceState of(List<StateSlot> slots, List<CarriedState> sequences) {
+    SequenceState state = new SequenceState(slots, sequences.size());
+    for (int b = 0; b < sequences.size(); b++) {
+      CarriedState sequence = sequences.get(b);
+      state.positions[b] = sequence.position();
+      state.startTimes[b] = sequence.startTime();
+      for (StateSlot slot : slots) {
+        if (sequence.position() == 0) {
+          continue; // a layer begins as it is made to
+        }
+        if (state.carried[slot.index()] == null) {
+          state.carried[slot.index()] = new double[sequences.size() * slot.columns()];
+        }
+        double[] part = sequence.part(slot.index());
+        if (part != null) {
+          System.arraycopy(
+              part, 0, state.carried[slot.index()], b * slot.columns(), slot.columns());
+        }
+      }
+    }
+    return state;
+  }
+
   void become(SequenceState other) {
     System.arraycopy(other.positions, 0, positions, 0, positions.length);
     System.arraycopy(other.startTimes, 0, startTimes, 0, startTimes.length);

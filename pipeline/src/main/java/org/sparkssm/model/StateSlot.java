@@ -8,5 +8,6 @@ package org.sparkssm.model;
  * @param name for example {@code blocks.0.layer.h}
  * @param columns numbers per sequence, or per step where it grows
  * @param grows whether it keeps a row for every step seen
+ * @param carry how it passes a segment
  */
-record StateSlot(int index, String name, int columns, boolean grows) {}
+record StateSlot(int index, String name, int columns, boolean grows, Carry carry) {}

@@ -14,7 +14,7 @@ final class StepDuration {
 
   private StepDuration(double clock, ParameterLayout layout) {
     this.clock = clock;
-    lastTime = layout.addState("time", 1);
+    lastTime = layout.addState("time", 1, Carry.lastRows(1));
   }
 
   /** Reads option {@code clock}; null where it is 0: every step lasts 1. */

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.TreeMap;
 import java.util.concurrent.CancellationException;
 import java.util.function.BooleanSupplier;
+import java.util.function.LongConsumer;
 import org.sparkssm.model.LossSums;
 import org.sparkssm.train.EpochOrder;
 import org.sparkssm.train.FixedTree;
@@ -24,6 +25,7 @@ final class BarrierExchange implements GradientExchange {
   private final List<MicroShard> shards;
   private final EpochOrder order;
   private final BooleanSupplier cancelled;
+  private final LongConsumer counter;
   private final int[][] shuffled;
   private int shuffledEpoch;
   private boolean finished;
@@ -33,6 +35,7 @@ final class BarrierExchange implements GradientExchange {
    *     anything is exchanged
    * @param shards of this worker
    * @param cancelled asked often
+   * @param counter told how many sequences went into a step
    */
   BarrierExchange(
       int worker,
@@ -40,13 +43,15 @@ final class BarrierExchange implements GradientExchange {
       ShardWorker sums,
       List<MicroShard> shards,
       EpochOrder order,
-      BooleanSupplier cancelled) {
+      BooleanSupplier cancelled,
+      LongConsumer counter) {
     this.worker = worker;
     this.group = group;
     this.sums = sums;
     this.shards = shards;
     this.order = order;
     this.cancelled = cancelled;
+    this.counter = counter;
     this.shuffled = new int[shards.size()][];
   }
 
@@ -70,11 +75,13 @@ final class BarrierExchange implements GradientExchange {
       shuffledEpoch = step.epoch();
     }
     sums.setParameters(parameters);
+    long before = sums.sequences();
     List<FixedTree.Node<GradientSum>> nodes = new ArrayList<>();
     for (int i = 0; i < shuffled.length; i++) {
       MicroShard shard = shards.get(i);
       nodes.add(FixedTree.leaf(shard.number(), sums.gradient(shard, shuffled[i], step)));
     }
+    counter.accept(sums.sequences() - before);
     GradientSum sum = group.sum(FixedTree.join(nodes, GradientSum::plus), cancelled);
     return new GradientSum(sum.gradient().clone(), sum.sums(), sum.failure());
   }

@@ -15,6 +15,7 @@ import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
+import org.apache.spark.util.LongAccumulator;
 import org.apache.spark.util.SerializableConfiguration;
 import org.sparkssm.kernel.Device;
 import org.sparkssm.kernel.Kernels;
@@ -53,6 +54,7 @@ final class BarrierTraining {
    *
    * @param checkpointFolder nullable
    * @param hadoop nullable where there are no checkpoints
+   * @param trained counts sequences, for Spark's pages
    */
   record Setup(
       long run,
@@ -63,7 +65,8 @@ final class BarrierTraining {
       EpochOrder order,
       Device device,
       String checkpointFolder,
-      SerializableConfiguration hadoop)
+      SerializableConfiguration hadoop,
+      LongAccumulator trained)
       implements Serializable {
 
     String coordinator() {
@@ -165,7 +168,8 @@ final class BarrierTraining {
                 sums,
                 own,
                 setup.order(),
-                cancelled)) {
+                cancelled,
+                setup.trained()::add)) {
       WorkerGroup group = exchange.group();
       List<String> addresses = driver.join(worker, group.address(), kernels.description());
       group.start(

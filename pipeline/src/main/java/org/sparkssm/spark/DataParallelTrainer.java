@@ -17,6 +17,8 @@ import org.sparkssm.train.TrainingSettings;
  * training that was interrupted and resumed.
  *
  * @param spec with the sizes of input and output filled in
+ * @param initial nullable: a trained model of the same spec, whose weights and scaling the training
+ *     starts from; null: they are drawn from the spec's seed and measured on the training rows
  * @param validationFraction share of rows kept for validation
  * @param device where the arithmetic runs
  * @param mode how the workers run
@@ -24,6 +26,7 @@ import org.sparkssm.train.TrainingSettings;
  */
 public record DataParallelTrainer(
     ModelSpec spec,
+    TrainedModel initial,
     TrainingSettings settings,
     double validationFraction,
     Device device,
@@ -113,7 +116,7 @@ public record DataParallelTrainer(
   }
 
   /**
-   * Trains from the initial parameters, or from where a checkpoint left off.
+   * Trains from the initial weights, or from where a checkpoint left off.
    *
    * @param classes names of the classes; empty if they have none
    * @throws InvalidInputException if a row does not fit, the mode is not possible, or the

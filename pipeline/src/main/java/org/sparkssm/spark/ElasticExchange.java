@@ -9,6 +9,7 @@ import org.apache.spark.api.java.JavaFutureAction;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
+import org.apache.spark.util.LongAccumulator;
 import org.sparkssm.data.InvalidInputException;
 import org.sparkssm.kernel.Device;
 import org.sparkssm.model.LossSums;
@@ -36,7 +37,8 @@ final class ElasticExchange implements GradientExchange {
   private final String kernels;
 
   /** What a task needs to make a worker; travels with every task. */
-  private record Setup(String spec, Scaling scaling, EpochOrder order, Device device)
+  private record Setup(
+      String spec, Scaling scaling, EpochOrder order, Device device, LongAccumulator trained)
       implements Serializable {
     ShardWorker worker(float[] parameters) {
       ShardWorker worker =
@@ -82,6 +84,7 @@ final class ElasticExchange implements GradientExchange {
 
   /**
    * @param shards cached
+   * @param trained counts sequences, for Spark's pages
    * @param kernels description of the driver's, which makes the optimizer steps
    */
   ElasticExchange(
@@ -90,12 +93,13 @@ final class ElasticExchange implements GradientExchange {
       SequenceModel model,
       EpochOrder order,
       Device device,
+      LongAccumulator trained,
       String kernels) {
     this.kernels = kernels;
     this.context = context;
     this.shards = shards;
     this.microShards = order.microShards();
-    this.setup = new Setup(model.spec().toJson(), model.scaling(), order, device);
+    this.setup = new Setup(model.spec().toJson(), model.scaling(), order, device, trained);
   }
 
   @Override
@@ -168,6 +172,7 @@ final class ElasticExchange implements GradientExchange {
         }
         nodes.add(FixedTree.leaf(shard.number(), sum));
       }
+      setup.trained().add(worker.sequences());
     }
     return FixedTree.join(nodes, GradientSum::plus).stream()
         .map(node -> new Subtree(node, kernels))

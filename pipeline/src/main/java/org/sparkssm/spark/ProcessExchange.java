@@ -18,7 +18,7 @@ import org.sparkssm.train.GradientSum;
  */
 final class ProcessExchange {
   /** Values of one message: receivers add while later ones are on their way. */
-  private static final int PIECE = 1 << 16;
+  private static final int PIECE = 1 << 15;
 
   private static final FloatBuffer NO_VALUES = FloatBuffer.allocate(0);
 

@@ -12,6 +12,7 @@ import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.storage.StorageLevel;
+import org.apache.spark.util.LongAccumulator;
 import org.apache.spark.util.SerializableConfiguration;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -47,6 +48,8 @@ final class TrainingRun implements AutoCloseable {
   /** How long a new attempt waits for lost executors to be replaced. */
   private static final Duration REPLACEMENT = Duration.ofSeconds(30);
 
+  private static final String DESCRIPTION = "spark.job.description";
+
   private final DataParallelTrainer trainer;
   private final JavaSparkContext context;
   private final Dataset<?> dataset;
@@ -54,6 +57,8 @@ final class TrainingRun implements AutoCloseable {
   private final DataParallelTrainer.Mode mode;
   private final long run = ThreadLocalRandom.current().nextLong();
   private final Configuration hadoop;
+  private final LongAccumulator trained;
+  private final String jobDescription;
 
   private MicroShards micro;
   private JavaRDD<MicroShard> shards;
@@ -74,6 +79,13 @@ final class TrainingRun implements AutoCloseable {
     this.reader = reader;
     this.mode = trainer.mode().chosen(context);
     this.hadoop = context.hadoopConfiguration();
+    this.trained = context.sc().longAccumulator("sequences trained on");
+    this.jobDescription = context.getLocalProperty(DESCRIPTION);
+  }
+
+  /** What Spark's pages call the next jobs. */
+  private void describe(String what) {
+    context.setJobDescription(jobDescription == null ? what : jobDescription + ", " + what);
   }
 
   /** The name under which a run's coordinator is found. */
@@ -91,7 +103,7 @@ final class TrainingRun implements AutoCloseable {
     load(workers(Slots.asked(context.getConf()), REGISTRATION));
     model = new SequenceModel(trainer.spec(), scaling());
     adapt(shards.getNumPartitions(), Duration.ZERO);
-    TrainingState initial = TrainingState.initial(model);
+    TrainingState initial = initial();
     if (checkpoints != null) {
       identity = identity(initial);
     }
@@ -104,6 +116,7 @@ final class TrainingRun implements AutoCloseable {
   /** One partition a worker. */
   private void load(int workers) {
     unload();
+    describe("placing of rows in micro-shards");
     micro =
         MicroShards.of(
             reader.read(dataset),
@@ -122,7 +135,17 @@ final class TrainingRun implements AutoCloseable {
     }
   }
 
+  /** Where the first attempt starts without a checkpoint. */
+  private TrainingState initial() {
+    return trainer.initial() == null
+        ? TrainingState.initial(model)
+        : TrainingState.from(trainer.initial().parameters());
+  }
+
   private Scaling scaling() {
+    if (trainer.initial() != null) {
+      return trainer.initial().scaling();
+    }
     int channels = reader.channels();
     boolean numbers = trainer.spec().head().kind() == HeadKind.REGRESSION;
     return micro
@@ -253,6 +276,8 @@ final class TrainingRun implements AutoCloseable {
 
   private TrainingResult attempt(TrainingCoordinator coordinator, TrainingState from, int attempt) {
     EpochOrder order = EpochOrder.of(micro.trainingRows(), trainer.settings());
+    describe(
+        "training, mode %s%s".formatted(mode.word(), attempt == 0 ? "" : ", restart " + attempt));
     return mode == DataParallelTrainer.Mode.BARRIER
         ? barrier(coordinator, order, from, attempt)
         : elastic(order, from, attempt);
@@ -275,7 +300,8 @@ final class TrainingRun implements AutoCloseable {
             order,
             trainer.device(),
             checkpoints == null ? null : trainer.checkpoints().folder(),
-            checkpoints == null ? null : new SerializableConfiguration(hadoop));
+            checkpoints == null ? null : new SerializableConfiguration(hadoop),
+            trained);
     WorkerOutcome outcome =
         new BarrierTraining(context, shards, coordinator, setup).run(from, attempt);
     kernels = outcome.kernels();
@@ -287,7 +313,13 @@ final class TrainingRun implements AutoCloseable {
     try (Kernels optimizer = trainer.device().open();
         ElasticExchange exchange =
             new ElasticExchange(
-                context, shards, model, order, trainer.device(), optimizer.description())) {
+                context,
+                shards,
+                model,
+                order,
+                trainer.device(),
+                trained,
+                optimizer.description())) {
       begins(exchange.description(), from, attempt);
       kernels = optimizer.description();
       Trainer steps = new Trainer(model, trainer.settings(), order, exchange, trainer.listener());
@@ -346,6 +378,7 @@ final class TrainingRun implements AutoCloseable {
 
   @Override
   public void close() {
+    context.setJobDescription(jobDescription);
     unload();
     if (lease != null) {
       lease.close();

@@ -23,6 +23,7 @@ public final class ShardWorker implements AutoCloseable {
   private final Kernels kernels;
   private final Tensor parameters;
   private final Tensor gradients;
+  private long sequences;
 
   /**
    * @param kernels closed with this worker
@@ -39,6 +40,11 @@ public final class ShardWorker implements AutoCloseable {
   /** Description of the kernels. */
   public String kernels() {
     return kernels.description();
+  }
+
+  /** Sequences that gradients were computed of so far. */
+  public long sequences() {
+    return sequences;
   }
 
   /** Takes over the parameters of the next calls; [P]. */
@@ -71,6 +77,7 @@ public final class ShardWorker implements AutoCloseable {
       }
     }
     kernels.read(gradients, gradient, 0);
+    sequences += rows.length;
     return new GradientSum(gradient, sums, failure);
   }
 

@@ -4,10 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
-import java.util.TreeSet;
 import org.sparkssm.data.LibraryVersion;
 import org.sparkssm.model.ModelSpec;
 import org.sparkssm.model.Scaling;
@@ -18,9 +15,6 @@ import org.sparkssm.model.Scaling;
  */
 public final class TrainingIdentity {
   private static final ObjectMapper JSON = new ObjectMapper();
-
-  /** Bounds a message. */
-  private static final int NAMED_DIFFERENCES = 5;
 
   private final JsonNode content;
 
@@ -78,37 +72,6 @@ public final class TrainingIdentity {
    * other one is called by the past. Empty if they are equal.
    */
   public List<String> differencesFrom(TrainingIdentity other) {
-    List<String> differences = new ArrayList<>();
-    compare("", content, other.content, differences);
-    if (differences.size() > NAMED_DIFFERENCES) {
-      int more = differences.size() - NAMED_DIFFERENCES;
-      differences.subList(NAMED_DIFFERENCES, differences.size()).clear();
-      differences.add(more + " more differences");
-    }
-    return differences;
-  }
-
-  private static void compare(
-      String path, JsonNode now, JsonNode before, List<String> differences) {
-    if (now.isObject() && before.isObject()) {
-      TreeSet<String> names = new TreeSet<>();
-      now.properties().stream().map(Map.Entry::getKey).forEach(names::add);
-      before.properties().stream().map(Map.Entry::getKey).forEach(names::add);
-      for (String name : names) {
-        String inner = path.isEmpty() ? name : path + "." + name;
-        compare(inner, now.path(name), before.path(name), differences);
-      }
-    } else if (now.isArray() && before.isArray() && now.size() == before.size()) {
-      for (int i = 0; i < now.size(); i++) {
-        compare(path + "[" + i + "]", now.get(i), before.get(i), differences);
-      }
-    } else if (!now.equals(before)) {
-      differences.add(path + " is " + shown(now) + ", was " + shown(before));
-    }
-  }
-
-  private static String shown(JsonNode node) {
-    String text = node.isMissingNode() ? "absent" : node.toString();
-    return text.length() <= 100 ? text : text.substring(0, 100) + "...";
+    return JsonDifferences.between(content, other.content);
   }
 }

@@ -1,5 +1,6 @@
 package org.sparkssm.ml;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -161,14 +162,22 @@ class SequenceEstimatorsIT {
         new ParamGridBuilder()
             .addGrid(classifier.learningRate(), new double[] {1e-7, 0.02})
             .build();
-    CrossValidatorModel model =
+    CrossValidator validator =
         new CrossValidator()
             .setEstimator(classifier)
             .setEvaluator(new MulticlassClassificationEvaluator().setMetricName("accuracy"))
             .setEstimatorParamMaps(grid)
-            .setNumFolds(2)
-            .fit(walks);
+            .setSeed(6)
+            .setNumFolds(2);
+    CrossValidatorModel model = validator.fit(walks);
     assertTrue(model.avgMetrics()[1] > model.avgMetrics()[0]);
+    CrossValidatorModel parallel = validator.setParallelism(2).fit(walks);
+    assertArrayEquals(model.avgMetrics(), parallel.avgMetrics(), 0);
+    assertEquals(weights(model), weights(parallel));
+  }
+
+  private static String weights(CrossValidatorModel model) {
+    return ((SequenceClassificationModel) model.bestModel()).weightsSha256();
   }
 
   @Test

@@ -14,8 +14,8 @@ import org.sparkssm.train.FixedTree;
 import org.sparkssm.train.GradientSum;
 
 /**
- * One process of {@code src/bench/training_exchange.py}: sums gradients with the others and prints
- * the quantiles of the time of one sum as JSON. Arguments: number of this process, number of
+ * One process of {@code src/bench/training.py}: sums gradients with the others and prints the
+ * quantiles of the time of one sum as JSON. Arguments: number of this process, number of
  * parameters, number of sums, {@code open} or {@code encrypted}. Prints its address, and reads
  * those of all, separated by blanks, from standard input.
  */

@@ -1,4 +1,4 @@
-"""What distributed training costs: the exchange of gradients, modes, executors, micro-shards and checkpoints.
+"""What distributed training costs: the exchange of gradients, modes, executors, micro-shards, checkpoints, memory.
 
   exchange     one sum of 1 MB of gradient (262,144 float32) over two processes on loopback: from the moment both have their
                own gradient to the moment both have the sum; unencrypted and encrypted, beside torch.distributed (gloo)
@@ -7,8 +7,11 @@
   executors    Mamba of width 64, 2 blocks, length 100: sequences/s on one and on two executors of one core
   microshards  the same on two executors with 8, 16 and 64 micro-shards
   checkpoints  the same on two executors with and without checkpoints, one every two seconds instead of every minute
+  epoch        an epoch of Mamba (width 16, 2 blocks) over 100,000 area paths on two executors, and predictions for all of
+               them: sequences/s, and the most memory that driver and executors had resident
+  spill        records of a spill file in the page cache, read by position (as training does) and from a mapping
 
-    python training_exchange.py [--only exchange,modes,...] [--output results/training_exchange.json]
+    python training.py [--only exchange,modes,...] [--output results/training.json]
 
 Needs the project built by `mvn -DskipTests package`, SPARK_HOME (or pyspark, by deploy/standalone/get-spark.sh), and torch for
 the peer. With --only, the other rows of the output file stay as they are.
@@ -22,6 +25,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 import machine
 
@@ -101,34 +105,70 @@ class Cluster:
         return done.stdout.strip()
 
     def command(self, *arguments):
+        """The summary of a command, with the most MiB that its driver and an executor had resident."""
         command = [os.path.join(ROOT, "jobs/bin/spark-ssm"), *arguments, "--master", self.master, "--conf",
                    "spark.executor.cores=1", "--conf", "spark.executor.memory=1g"]  # fmt: skip
-        done = subprocess.run(command, capture_output=True, text=True, env=self.environment)
-        if done.returncode != 0:
-            machine.fail(f"{arguments[0]} ended with {done.returncode}: {done.stderr.strip()[-2000:]}")
-        return json.loads(done.stdout.strip().splitlines()[-1])
+        with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+            process = subprocess.Popen(command, stdout=out, stderr=err, text=True, env=self.environment)
+            peaks = {"driver": 0, "executor": 0}
+            while process.poll() is None:
+                peaks["driver"] = max(peaks["driver"], resident(process.pid))
+                peaks["executor"] = max(peaks["executor"], *map(resident, self.executors()), 0)
+                time.sleep(0.1)
+            out.seek(0)
+            err.seek(0)
+            if process.returncode != 0:
+                machine.fail(f"{arguments[0]} ended with {process.returncode}: {err.read().strip()[-2000:]}")
+            return {**json.loads(out.read().strip().splitlines()[-1]), "peakMiB": peaks}
+
+    def executors(self):
+        """The processes that work for this cluster."""
+        found = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{pid}/cmdline") as file:
+                    line = file.read()
+            except OSError:
+                continue  # it has ended
+            if "CoarseGrainedExecutorBackend" in line and self.folder in os.path.realpath(f"/proc/{pid}/cwd"):
+                found.append(int(pid))
+        return found
 
     def train(self, executors, *options):
-        """Sequences a second over the time of the steps."""
+        """The summary of a training."""
         model = tempfile.mkdtemp(dir=self.folder)
         os.rmdir(model)
-        return self.command("train", "--input", self.data, "--output", model, *options, "--conf",
-                            f"spark.cores.max={executors}")["sequencesPerSecond"]  # fmt: skip
+        summary = self.command("train", "--input", self.data, "--output", model, *options, "--conf",
+                               f"spark.cores.max={executors}")  # fmt: skip
+        return {**summary, "model": model}
+
+    def speed(self, executors, *options):
+        """Sequences a second over the time of the steps."""
+        return self.train(executors, *options)["sequencesPerSecond"]
 
     def close(self):
         self.script("stop.sh", self.folder + "/cluster")
         shutil.rmtree(self.folder)
 
 
+def resident(pid):
+    """The most MiB that a process had resident so far; 0 if it has ended."""
+    try:
+        with open(f"/proc/{pid}/status") as status:
+            return next((int(line.split()[1]) // 1024 for line in status if line.startswith("VmHWM:")), 0)
+    except OSError:
+        return 0
+
+
 def modes(cluster):
     return [
-        {"row": "modes", "mode": mode, "executors": 2, "stepMillis": round(8000 / cluster.train(2, *TINY, "--mode", mode), 3)}
+        {"row": "modes", "mode": mode, "executors": 2, "stepMillis": round(8000 / cluster.speed(2, *TINY, "--mode", mode), 3)}
         for mode in ("barrier", "elastic")
     ]
 
 
 def executors(cluster):
-    one, two = (cluster.train(n, *MAMBA) for n in (1, 2))
+    one, two = (cluster.speed(n, *MAMBA) for n in (1, 2))
     return [
         {"row": "executors", "executors": 1, "sequencesPerSecond": round(one, 1)},
         {"row": "executors", "executors": 2, "sequencesPerSecond": round(two, 1), "ratio": round(two / one, 3)},
@@ -138,30 +178,55 @@ def executors(cluster):
 def microshards(cluster):
     return [
         {"row": "microshards", "microShards": count, "executors": 2,
-         "sequencesPerSecond": round(cluster.train(2, *MAMBA, "--micro-shards", str(count)), 1)}
+         "sequencesPerSecond": round(cluster.speed(2, *MAMBA, "--micro-shards", str(count)), 1)}
         for count in (8, 16, 64)]  # fmt: skip
 
 
 def checkpoints(cluster):
-    """Without and with, three times each in turn."""
-    speeds = {False: [], True: []}
+    """Without and with, three times each in turn; by the time of the whole training."""
+    seconds = {False: [], True: []}
     for i in range(3):
         for kept in (False, True):
             options = ["--checkpoint", f"{cluster.folder}/checkpoint-{i}", "--conf", "spark.ssm.checkpointInterval=2s"]
-            speeds[kept].append(cluster.train(2, *MAMBA, *(options if kept else [])))
-    without, kept = (statistics.median(speeds[k]) for k in (False, True))
-    return [{"row": "checkpoints", "interval": "2s", "executors": 2, "sequencesPerSecond": round(kept, 1),
-             "sequencesPerSecondWithout": round(without, 1), "cost": round(1 - kept / without, 4)}]  # fmt: skip
+            summary = cluster.train(2, *MAMBA[:-1], "3", *(options if kept else []))
+            seconds[kept].append(summary["trainingSeconds"])
+    without, kept = (statistics.median(seconds[k]) for k in (False, True))
+    return [{"row": "checkpoints", "interval": "2s", "executors": 2, "seconds": round(kept, 2),
+             "secondsWithout": round(without, 2), "cost": round(kept / without - 1, 4)}]  # fmt: skip
+
+
+def epoch(cluster):
+    data = cluster.folder + "/area"
+    cluster.command("generate", "--task", "area", "--count", "100000", "--length", "100", "--output", data)
+    small, cluster.data = cluster.data, data
+    trained = cluster.train(2, "--model", "mamba", "--width", "16", "--epochs", "1", "--batch", "64")
+    cluster.data = small
+    predicted = cluster.command("predict", "--model", trained["model"], "--input", data, "--output",
+                                cluster.folder + "/predictions", "--conf", "spark.cores.max=2")  # fmt: skip
+    return [
+        {"row": "epoch", "command": "train", "paths": 100000, "length": 100, "executors": 2,
+         "sequencesPerSecond": round(trained["sequencesPerSecond"], 1), "commandSeconds": trained["seconds"],
+         "peakMiB": trained["peakMiB"]},
+        {"row": "epoch", "command": "predict", "paths": 100000, "length": 100, "executors": 2,
+         "sequencesPerSecond": round(100000 / predicted["seconds"], 1), "commandSeconds": predicted["seconds"],
+         "peakMiB": predicted["peakMiB"]},
+    ]  # fmt: skip
+
+
+def spill():
+    program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "SpilledReads.java")
+    done = subprocess.run(["java", program, tempfile.gettempdir(), "1024"], capture_output=True, text=True, check=True)
+    return [{"row": "spill", **json.loads(line)} for line in done.stdout.splitlines()]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", default="exchange,modes,executors,microshards,checkpoints")
-    parser.add_argument("--output", default=os.path.join(os.path.dirname(__file__), "results", "training_exchange.json"))
+    parser.add_argument("--only", default="exchange,modes,executors,microshards,checkpoints,epoch,spill")
+    parser.add_argument("--output", default=os.path.join(os.path.dirname(__file__), "results", "training.json"))
     options = parser.parse_args()
     wanted = options.only.split(",")
-    rows = exchange() if "exchange" in wanted else []
-    parts = [part for part in (modes, executors, microshards, checkpoints) if part.__name__ in wanted]
+    rows = [row for part in (exchange, spill) if part.__name__ in wanted for row in part()]
+    parts = [part for part in (modes, executors, microshards, checkpoints, epoch) if part.__name__ in wanted]
     if parts:
         cluster = Cluster()
         try:
@@ -172,7 +237,7 @@ def main():
     if os.path.exists(options.output):
         with open(options.output) as earlier:
             rows = [row for row in json.load(earlier)["rows"] if row["row"] not in wanted] + rows
-    machine.write(options.output, "training_exchange", rows)
+    machine.write(options.output, "training", rows)
 
 
 if __name__ == "__main__":
