@@ -93,15 +93,25 @@ class LengthOrder {
   bool failed_ = false;
 };
 
-template <typename T, typename Kernel>
-int32_t signature_forward(Kernel kernel, const T *values, const int64_t *begin, const int64_t *end, int64_t batch,
-                          int32_t channels, int32_t depth, T *out) {
+// Calls `kernel` with the batch, its order of processing and what else it takes.
+template <typename Kernel, typename T, typename... More>
+int32_t run_signature(Kernel kernel, const T *values, const int64_t *begin, const int64_t *end, int64_t batch,
+                      int32_t channels, int32_t depth, More... more) {
   bool ragged;
   if (batch < 0 || signature_width(channels, depth) == 0 || !valid_ranges(begin, end, batch, &ragged))
     return SSM_INVALID_ARGUMENT;
   const LengthOrder order(begin, end, batch, ragged);
   if (order.failed()) return SSM_OUT_OF_MEMORY;
-  return kernel(values, begin, end, order.get(), batch, channels, depth, out);
+  return kernel(values, begin, end, order.get(), batch, channels, depth, more...);
+}
+
+// Words of a logarithm are numbered in 32 bits.
+template <typename Kernel, typename T, typename... More>
+int32_t run_log_signature(Kernel kernel, const T *values, const int64_t *begin, const int64_t *end, int64_t batch,
+                          int32_t channels, int32_t depth, int32_t basis, More... more) {
+  if (basis != SSM_LOG_EXPANDED && basis != SSM_LOG_WORDS) return SSM_INVALID_ARGUMENT;
+  if (signature_width(channels, depth) > INT32_MAX) return SSM_INVALID_ARGUMENT;
+  return run_signature(kernel, values, begin, end, batch, channels, depth, basis == SSM_LOG_WORDS, more...);
 }
 
 }  // namespace
@@ -135,12 +145,52 @@ int32_t ssm_target_select(const char *name) {
 
 int32_t ssm_signature_forward_f32(const float *values, const int64_t *begin, const int64_t *end, int64_t batch,
                                   int32_t channels, int32_t depth, float *out) {
-  return signature_forward(current()->signature_forward_f32, values, begin, end, batch, channels, depth, out);
+  return run_signature(current()->signature_forward_f32, values, begin, end, batch, channels, depth, out);
 }
 
 int32_t ssm_signature_forward_f64(const double *values, const int64_t *begin, const int64_t *end, int64_t batch,
                                   int32_t channels, int32_t depth, double *out) {
-  return signature_forward(current()->signature_forward_f64, values, begin, end, batch, channels, depth, out);
+  return run_signature(current()->signature_forward_f64, values, begin, end, batch, channels, depth, out);
+}
+
+int32_t ssm_signature_backward_f32(const float *values, const int64_t *begin, const int64_t *end, int64_t batch,
+                                   int32_t channels, int32_t depth, const float *signature, const float *gradient,
+                                   float *out) {
+  return run_signature(current()->signature_backward_f32, values, begin, end, batch, channels, depth, signature,
+                       gradient, out);
+}
+
+int32_t ssm_log_signature_forward_f32(const float *values, const int64_t *begin, const int64_t *end, int64_t batch,
+                                      int32_t channels, int32_t depth, int32_t basis, float *out) {
+  return run_log_signature(current()->log_signature_forward_f32, values, begin, end, batch, channels, depth, basis,
+                           out);
+}
+
+int32_t ssm_log_signature_backward_f32(const float *values, const int64_t *begin, const int64_t *end, int64_t batch,
+                                       int32_t channels, int32_t depth, int32_t basis, const float *gradient,
+                                       float *out) {
+  return run_log_signature(current()->log_signature_backward_f32, values, begin, end, batch, channels, depth, basis,
+                           gradient, out);
+}
+
+int32_t ssm_signature_backward_f64(const double *values, const int64_t *begin, const int64_t *end, int64_t batch,
+                                   int32_t channels, int32_t depth, const double *signature, const double *gradient,
+                                   double *out) {
+  return run_signature(current()->signature_backward_f64, values, begin, end, batch, channels, depth, signature,
+                       gradient, out);
+}
+
+int32_t ssm_log_signature_forward_f64(const double *values, const int64_t *begin, const int64_t *end, int64_t batch,
+                                      int32_t channels, int32_t depth, int32_t basis, double *out) {
+  return run_log_signature(current()->log_signature_forward_f64, values, begin, end, batch, channels, depth, basis,
+                           out);
+}
+
+int32_t ssm_log_signature_backward_f64(const double *values, const int64_t *begin, const int64_t *end, int64_t batch,
+                                       int32_t channels, int32_t depth, int32_t basis, const double *gradient,
+                                       double *out) {
+  return run_log_signature(current()->log_signature_backward_f64, values, begin, end, batch, channels, depth, basis,
+                           gradient, out);
 }
 
 // Kernels of models.

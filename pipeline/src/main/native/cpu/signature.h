@@ -15,6 +15,27 @@ int32_t signature_forward_f32(const float *values, const int64_t *begin, const i
 int32_t signature_forward_f64(const double *values, const int64_t *begin, const int64_t *end, const int64_t *order,
                               int64_t batch, int32_t channels, int32_t depth, double *out);
 
+// Gradients with respect to the paths, added to `out`; arguments as in ssm.h.
+int32_t signature_backward_f32(const float *values, const int64_t *begin, const int64_t *end, const int64_t *order,
+                               int64_t batch, int32_t channels, int32_t depth, const float *signature,
+                               const float *gradient, float *out);
+int32_t signature_backward_f64(const double *values, const int64_t *begin, const int64_t *end, const int64_t *order,
+                               int64_t batch, int32_t channels, int32_t depth, const double *signature,
+                               const double *gradient, double *out);
+
+// Logarithms at the Lyndon words or at all words, and their gradients with respect to the paths, added to `out`.
+int32_t log_signature_forward_f32(const float *values, const int64_t *begin, const int64_t *end, const int64_t *order,
+                                  int64_t batch, int32_t channels, int32_t depth, bool lyndon, float *out);
+int32_t log_signature_forward_f64(const double *values, const int64_t *begin, const int64_t *end,
+                                  const int64_t *order, int64_t batch, int32_t channels, int32_t depth, bool lyndon,
+                                  double *out);
+int32_t log_signature_backward_f32(const float *values, const int64_t *begin, const int64_t *end,
+                                   const int64_t *order, int64_t batch, int32_t channels, int32_t depth, bool lyndon,
+                                   const float *gradient, float *out);
+int32_t log_signature_backward_f64(const double *values, const int64_t *begin, const int64_t *end,
+                                   const int64_t *order, int64_t batch, int32_t channels, int32_t depth, bool lyndon,
+                                   const double *gradient, double *out);
+
 // Two or more channels reach the 2^63 limit of any width well before this depth; one channel has its own closed form.
 constexpr int kMaxDepth = 62;
 
@@ -105,6 +126,23 @@ void scatter_lanes(const T *source, int64_t count, T *const *rows, int used) {
   }
   for (; e < count; ++e)
     for (int r = 0; r < used; ++r) rows[r][e] = source[e * W + r];
+}
+
+// Reads rows[lane][e], e < count, to target[e][lane].
+template <typename T>
+void gather_lanes(const T *const *rows, int64_t count, T *target) {
+  constexpr int W = VectorOf<T>::lanes;
+  int64_t e = 0;
+  for (; e + W <= count; e += W) {
+    Vector<T> square[W];
+#pragma GCC unroll 16
+    for (int lane = 0; lane < W; ++lane) square[lane] = load(rows[lane] + e);
+    transpose<T>(square);
+#pragma GCC unroll 16
+    for (int r = 0; r < W; ++r) store(target + (e + r) * W, square[r]);
+  }
+  for (; e < count; ++e)
+    for (int lane = 0; lane < W; ++lane) target[e * W + lane] = rows[lane][e];
 }
 
 // Differences of consecutive rows, element by element: out[e][lane] = path[lane][e + channels] - path[lane][e] for

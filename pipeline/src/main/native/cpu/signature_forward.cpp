@@ -9,19 +9,14 @@
 // The walk is depth first over the upper levels, a block of increments at a time, streaming the partials through small
 // buffers; the lowest levels hold all their entries in registers over the whole block.
 //
+// This is the direct way, for a sequence alone, for short ones and at high depth; others go through signature_walk.h.
+//
 // A vector lane is a pair (sequence, prefix word). With at least as many sequences as lanes the prefix is empty; with
 // fewer, the lanes of one sequence take different prefixes of equal length and run the same subtree below them.
-#include "signature.h"
+#include "signature_walk.h"
 
 namespace SSM_NAMESPACE {
 namespace {
-
-#if SSM_VECTOR_BYTES == 64
-constexpr int kAccumulators = 26;
-#else
-constexpr int kAccumulators = 13;
-#endif
-constexpr int kMaxTile = 4;
 
 // Entries of a register tree of `height` levels below (and with) one node.
 constexpr int tree_size(int channels, int height) {
@@ -63,50 +58,6 @@ struct Block {
   T *level[kMaxDepth + 1];   // [words of one lane][W]
   T *stream[kMaxDepth + 1];  // [block][depth - k][W]: the partials that leave a node of level k
 };
-
-// ---- one node over a block ----
-
-template <typename T, int count>
-void pass_node_fixed(const T *x, int64_t stride, const T *in, int steps, T *state, T *out, int) {
-  constexpr int W = VectorOf<T>::lanes;
-  Vector<T> s = load(state);
-  for (int l = 0; l < steps; ++l) {
-    const Vector<T> xi = load(x + l * stride), old = s;
-    const T *q = in + int64_t{l} * (count + 1) * W;
-    T *p = out + int64_t{l} * count * W;
-    s = old + load(q) * xi;
-#pragma GCC unroll 8
-    for (int n = 1; n <= count; ++n) {
-      Vector<T> bracket = old + load(q + n * W) * xi;
-      if (n > 1) bracket *= T(1) / T(n);
-      store(p + (n - 1) * W, bracket);
-    }
-  }
-  store(state, s);
-}
-
-template <typename T>
-void pass_node_any(const T *x, int64_t stride, const T *in, int steps, T *state, T *out, int count) {
-  constexpr int W = VectorOf<T>::lanes;
-  Vector<T> s = load(state);
-  for (int l = 0; l < steps; ++l) {
-    const Vector<T> xi = load(x + l * stride), old = s;
-    const T *q = in + int64_t{l} * (count + 1) * W;
-    T *p = out + int64_t{l} * count * W;
-    s = old + load(q) * xi;
-    for (int n = 1; n <= count; ++n) store(p + (n - 1) * W, (old + load(q + n * W) * xi) * (T(1) / T(n)));
-  }
-  store(state, s);
-}
-
-template <typename T>
-void pass_node(const T *x, int64_t stride, const T *in, int steps, T *state, T *out, int count) {
-  using Pass = void (*)(const T *, int64_t, const T *, int, T *, T *, int);
-  static constexpr Pass kPasses[] = {
-      pass_node_fixed<T, 0>, pass_node_fixed<T, 1>, pass_node_fixed<T, 2>, pass_node_fixed<T, 3>,
-      pass_node_fixed<T, 4>, pass_node_fixed<T, 5>, pass_node_fixed<T, 6>, pass_node_fixed<T, 7>};
-  (count < 8 ? kPasses[count] : pass_node_any<T>)(x, stride, in, steps, state, out, count);
-}
 
 // ---- the lowest levels in registers ----
 
@@ -164,73 +115,6 @@ void run_branches(const Block<T> &block, int64_t root) {
     move_tree<T, channels, height, false>(s, block.level + above + 1, root * channels + i);
   }
 }
-
-// Any channels, two levels: a tile of `rows` branches and `letters` last letters.
-template <typename T, int letters, int rows>
-void run_tile(const T *x, int64_t channels, const T *in, int steps, const T *x_row, T *upper, bool keep_upper,
-              T *lower) {
-  constexpr int W = VectorOf<T>::lanes;
-  Vector<T> u[rows], s[rows][letters];
-#pragma GCC unroll 16
-  for (int r = 0; r < rows; ++r) {
-    u[r] = load(upper + r * W);
-#pragma GCC unroll 16
-    for (int j = 0; j < letters; ++j) s[r][j] = load(lower + (r * channels + j) * W);
-  }
-  for (int l = 0; l < steps; ++l) {
-    const Vector<T> q0 = load(in + 2 * l * W), q1 = load(in + (2 * l + 1) * W);
-    Vector<T> bracket[rows];
-#pragma GCC unroll 16
-    for (int r = 0; r < rows; ++r) {
-      const Vector<T> xi = load(x_row + (l * channels + r) * W);
-      bracket[r] = u[r] + q1 * xi;
-      u[r] += q0 * xi;
-    }
-#pragma GCC unroll 16
-    for (int j = 0; j < letters; ++j) {
-      const Vector<T> xj = load(x + (l * channels + j) * W);
-#pragma GCC unroll 16
-      for (int r = 0; r < rows; ++r) s[r][j] += bracket[r] * xj;
-    }
-  }
-#pragma GCC unroll 16
-  for (int r = 0; r < rows; ++r) {
-    if (keep_upper) store(upper + r * W, u[r]);
-#pragma GCC unroll 16
-    for (int j = 0; j < letters; ++j) store(lower + (r * channels + j) * W, s[r][j]);
-  }
-}
-
-constexpr int kMaxLetters = 16;
-
-constexpr int max_rows(int letters) {
-  const int rows = kAccumulators / (letters + 1);
-  return rows < 1 ? 1 : rows > kMaxTile ? kMaxTile : rows;
-}
-
-template <typename T>
-using Tile = void (*)(const T *, int64_t, const T *, int, const T *, T *, bool, T *);
-
-template <typename T>
-struct Tiles {
-  Tile<T> run[kMaxLetters][kMaxTile];
-
-  template <int letters>
-  constexpr void fill() {
-    run[letters - 1][0] = run_tile<T, letters, 1>;
-    run[letters - 1][1] = max_rows(letters) >= 2 ? run_tile<T, letters, max_rows(letters) >= 2 ? 2 : 1> : nullptr;
-    run[letters - 1][2] = max_rows(letters) >= 3 ? run_tile<T, letters, max_rows(letters) >= 3 ? 3 : 1> : nullptr;
-    run[letters - 1][3] = max_rows(letters) >= 4 ? run_tile<T, letters, max_rows(letters) >= 4 ? 4 : 1> : nullptr;
-  }
-
-  template <int... i>
-  constexpr explicit Tiles(std::integer_sequence<int, i...>) : run() {
-    (fill<i + 1>(), ...);
-  }
-};
-
-template <typename T>
-constexpr Tiles<T> kTiles{std::make_integer_sequence<int, kMaxLetters>()};
 
 template <typename T>
 void run_tiles(const Block<T> &block, int64_t root) {
@@ -530,19 +414,19 @@ void closed_form(const T *values, const int64_t *begin, const int64_t *end, int6
   }
 }
 
+// The sequences order[from] .. order[batch].
 template <typename T>
-int32_t signature_forward(const T *values, const int64_t *begin, const int64_t *end, const int64_t *order,
-                          int64_t batch, int32_t channels, int32_t depth, T *out) {
-  if (channels == 1 || depth == 1) {
-    closed_form(values, begin, end, batch, channels, depth, out);
-    return SSM_OK;
-  }
+int32_t forward_directly(const T *values, const int64_t *begin, const int64_t *end, const int64_t *order,
+                         int64_t from, int64_t batch, int32_t channels, int32_t depth, T *out) {
   constexpr int W = VectorOf<T>::lanes;
-  const Plan<T> plan = make_plan<T>(batch, channels, depth);
+  const Plan<T> plan = make_plan<T>(batch - from, channels, depth);
   const int64_t width = plan.first[depth] + plan.power[depth];
 
   int64_t longest = 1;
-  for (int64_t b = 0; b < batch; ++b) longest = end[b] - begin[b] > longest ? end[b] - begin[b] : longest;
+  for (int64_t i = from; i < batch; ++i) {
+    const int64_t b = order == nullptr ? i : order[i];
+    longest = end[b] - begin[b] > longest ? end[b] - begin[b] : longest;
+  }
   Plan<T> sized = plan;
   const int64_t blocks = (longest + plan.block - 1) / plan.block;
   if (sized.packed > blocks * plan.block) sized.packed = blocks * plan.block;
@@ -567,13 +451,13 @@ int32_t signature_forward(const T *values, const int64_t *begin, const int64_t *
     for (int n = 1; n <= depth; ++n)
       store(buffers.stream[0] + (int64_t{l} * depth + n - 1) * W, broadcast(T(1) / T(n)));
 
-  const int64_t items = batch * plan.prefixes;
+  const int64_t items = (batch - from) * plan.prefixes;
   for (int64_t item = 0; item < items; item += W) {
     Lanes<T> lanes;
     lanes.used = static_cast<int>(items - item < W ? items - item : W);
     for (int lane = 0; lane < W; ++lane) {
       const int64_t own = item + (lane < lanes.used ? lane : lanes.used - 1);
-      const int64_t b = order == nullptr ? own / plan.prefixes : order[own / plan.prefixes];
+      const int64_t i = from + own / plan.prefixes, b = order == nullptr ? i : order[i];
       lanes.path[lane] = values + begin[b] * channels;
       lanes.steps[lane] = end[b] - begin[b] < 2 ? 0 : end[b] - begin[b] - 1;
       lanes.prefix[lane] = own % plan.prefixes;
@@ -582,6 +466,61 @@ int32_t signature_forward(const T *values, const int64_t *begin, const int64_t *
     run_lanes(sized, lanes, buffers);
   }
   return SSM_OK;
+}
+
+// Increments from which on the relations of the Lyndon words save more than they cost.
+template <typename T>
+int64_t related_steps(const WalkShape &shape) {
+  const ssm::LyndonTables &tables = *shape.tables;
+  const int32_t relations = tables.first_relation[shape.depth + 1];
+  const double finish = 3.0 * relations + tables.relations[relations - 1].end;
+  double step = 0;
+  for (int k = 1; k <= shape.depth; ++k) step += static_cast<double>(shape.power[k]) * (shape.depth - k + 1);
+  return 1 + static_cast<int64_t>(2 * finish / (step * (1 - 1.3 / shape.depth)));
+}
+
+template <typename T>
+int32_t forward_related(const WalkShape &shape, const T *values, const int64_t *begin, const int64_t *end,
+                        const int64_t *order, int64_t batch, T *out) {
+  constexpr int W = VectorOf<T>::lanes;
+  const int64_t width = shape.width();
+  Walk<T> walk(shape, false);
+  if (walk.failed()) return SSM_OUT_OF_MEMORY;
+  for (int64_t from = 0; from < batch; from += W) {
+    const Sequences<T> sequences(values, begin, end, order, from, batch, shape.channels);
+    walk.forward(sequences);
+    walk.relate(shape.depth);
+    T *rows[W];
+    for (int lane = 0; lane < W; ++lane) rows[lane] = out + sequences.number[lane] * width;
+    scatter_lanes(walk.state(), width, rows, sequences.used);
+  }
+  return SSM_OK;
+}
+
+template <typename T>
+int32_t signature_forward(const T *values, const int64_t *begin, const int64_t *end, const int64_t *order,
+                          int64_t batch, int32_t channels, int32_t depth, T *out) {
+  if (channels == 1 || depth == 1) {
+    closed_form(values, begin, end, batch, channels, depth, out);
+    return SSM_OK;
+  }
+  // A sequence alone has all its lanes busy only in the direct way.
+  if (batch < 2 || !may_relate<T>(channels, depth))
+    return forward_directly(values, begin, end, order, 0, batch, channels, depth, out);
+  const ssm::LyndonTables *tables = ssm::lyndon_tables(channels, depth);
+  if (tables == nullptr) return SSM_OUT_OF_MEMORY;
+  const WalkShape shape = walk_shape<T>(channels, depth, tables);
+  const int64_t steps = related_steps<T>(shape);
+  // Sequences of different lengths come longest first.
+  int64_t related = 0;
+  while (related < batch && end[order == nullptr ? related : order[related]] -
+                                    begin[order == nullptr ? related : order[related]] > steps)
+    ++related;
+  if (related > 0) {
+    const int32_t status = forward_related(shape, values, begin, end, order, related, out);
+    if (status != SSM_OK || related == batch) return status;
+  }
+  return forward_directly(values, begin, end, order, related, batch, channels, depth, out);
 }
 
 }  // namespace

@@ -78,11 +78,24 @@
 struct ssm_target {
   const char *name;
 
-  int32_t (*signature_forward_f32)(const float *values, const int64_t *begin, const int64_t *end,
-                                   const int64_t *order, int64_t batch, int32_t channels, int32_t depth, float *out);
-  int32_t (*signature_forward_f64)(const double *values, const int64_t *begin, const int64_t *end,
-                                   const int64_t *order, int64_t batch, int32_t channels, int32_t depth,
-                                   double *out);
+  // As in signature.h.
+#define SSM_SIGNATURE_MEMBERS(suffix, T)                                                                              \
+  int32_t (*signature_forward_##suffix)(const T *values, const int64_t *begin, const int64_t *end,                   \
+                                        const int64_t *order, int64_t batch, int32_t channels, int32_t depth,        \
+                                        T *out);                                                                      \
+  int32_t (*signature_backward_##suffix)(const T *values, const int64_t *begin, const int64_t *end,                  \
+                                         const int64_t *order, int64_t batch, int32_t channels, int32_t depth,       \
+                                         const T *signature, const T *gradient, T *out);                              \
+  int32_t (*log_signature_forward_##suffix)(const T *values, const int64_t *begin, const int64_t *end,               \
+                                            const int64_t *order, int64_t batch, int32_t channels, int32_t depth,    \
+                                            bool lyndon, T *out);                                                     \
+  int32_t (*log_signature_backward_##suffix)(const T *values, const int64_t *begin, const int64_t *end,              \
+                                             const int64_t *order, int64_t batch, int32_t channels, int32_t depth,   \
+                                             bool lyndon, const T *gradient, T *out);
+  SSM_SIGNATURE_MEMBERS(f32, float)
+  SSM_SIGNATURE_MEMBERS(f64, double)
+#undef SSM_SIGNATURE_MEMBERS
+
 #define SSM_MEMBER(kernel) decltype(&ssm_##kernel) kernel;
   SSM_MODEL_KERNELS(SSM_MEMBER)
 #undef SSM_MEMBER

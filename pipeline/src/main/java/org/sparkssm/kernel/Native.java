@@ -51,6 +51,76 @@ public final class Native {
       int depth,
       double[] out);
 
+  /** Gradients of signatures with respect to the paths, added to {@code out}. */
+  public static native int ssm_signature_backward_f32(
+      @Const float[] values,
+      @Cast("const int64_t*") long[] begin,
+      @Cast("const int64_t*") long[] end,
+      long batch,
+      int channels,
+      int depth,
+      @Const float[] signature,
+      @Const float[] gradient,
+      float[] out);
+
+  /** Log-signatures of packed sequences: at all words (0) or at the Lyndon words (1). */
+  public static native int ssm_log_signature_forward_f32(
+      @Const float[] values,
+      @Cast("const int64_t*") long[] begin,
+      @Cast("const int64_t*") long[] end,
+      long batch,
+      int channels,
+      int depth,
+      int basis,
+      float[] out);
+
+  /** Gradients of log-signatures with respect to the paths, added to {@code out}. */
+  public static native int ssm_log_signature_backward_f32(
+      @Const float[] values,
+      @Cast("const int64_t*") long[] begin,
+      @Cast("const int64_t*") long[] end,
+      long batch,
+      int channels,
+      int depth,
+      int basis,
+      @Const float[] gradient,
+      float[] out);
+
+  /** Gradients of signatures with respect to the paths in double, added to {@code out}. */
+  public static native int ssm_signature_backward_f64(
+      @Const double[] values,
+      @Cast("const int64_t*") long[] begin,
+      @Cast("const int64_t*") long[] end,
+      long batch,
+      int channels,
+      int depth,
+      @Const double[] signature,
+      @Const double[] gradient,
+      double[] out);
+
+  /** Log-signatures of packed sequences in double: at all words (0) or at the Lyndon words (1). */
+  public static native int ssm_log_signature_forward_f64(
+      @Const double[] values,
+      @Cast("const int64_t*") long[] begin,
+      @Cast("const int64_t*") long[] end,
+      long batch,
+      int channels,
+      int depth,
+      int basis,
+      double[] out);
+
+  /** Gradients of log-signatures with respect to the paths in double, added to {@code out}. */
+  public static native int ssm_log_signature_backward_f64(
+      @Const double[] values,
+      @Cast("const int64_t*") long[] begin,
+      @Cast("const int64_t*") long[] end,
+      long batch,
+      int channels,
+      int depth,
+      int basis,
+      @Const double[] gradient,
+      double[] out);
+
   /** Like {@link #ssm_signature_forward_f32} without copies; holds back the garbage collector. */
   @CriticalRegion
   @Name("ssm_signature_forward_f32")

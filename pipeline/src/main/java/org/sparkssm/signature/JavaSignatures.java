@@ -44,6 +44,151 @@ final class JavaSignatures implements SignatureBackend {
     }
   }
 
+  @Override
+  public void backward(
+      float[] values,
+      long[] begin,
+      long[] end,
+      int channels,
+      int depth,
+      float[] signatures,
+      float[] gradients,
+      float[] out) {
+    double[] wide = new double[out.length];
+    // The float signatures are not exact enough to be run back in double.
+    double[] exact = new double[signatures.length];
+    forward(toDouble(values), begin, end, channels, depth, exact);
+    backward(toDouble(values), begin, end, channels, depth, exact, toDouble(gradients), wide);
+    add(wide, out);
+  }
+
+  @Override
+  public void backward(
+      double[] values,
+      long[] begin,
+      long[] end,
+      int channels,
+      int depth,
+      double[] signatures,
+      double[] gradients,
+      double[] out) {
+    Horner horner = new Horner(channels, depth);
+    double[] increment = new double[channels];
+    int width = horner.width();
+    for (int b = 0; b < begin.length; b++) {
+      System.arraycopy(signatures, b * width, horner.signature, 0, width);
+      double[] gradient = Arrays.copyOfRange(gradients, b * width, (b + 1) * width);
+      for (long row = end[b] - 1; row > begin[b]; row--) {
+        int at = Math.toIntExact(row * channels);
+        horner.load(values, at);
+        horner.stepBack();
+        horner.stepBackward(gradient, increment);
+        for (int c = 0; c < channels; c++) {
+          out[at + c] += increment[c];
+          out[at - channels + c] -= increment[c];
+        }
+      }
+    }
+  }
+
+  @Override
+  public void logForward(
+      float[] values,
+      long[] begin,
+      long[] end,
+      int channels,
+      int depth,
+      boolean lyndonWords,
+      float[] out) {
+    double[] wide = new double[out.length];
+    logForward(toDouble(values), begin, end, channels, depth, lyndonWords, wide);
+    for (int i = 0; i < out.length; i++) {
+      out[i] = (float) wide[i];
+    }
+  }
+
+  @Override
+  public void logForward(
+      double[] values,
+      long[] begin,
+      long[] end,
+      int channels,
+      int depth,
+      boolean lyndonWords,
+      double[] out) {
+    LogSignature log = logSignature(channels, depth, lyndonWords);
+    double[] signatures = signatures(values, begin, end, channels, depth);
+    int width = signatures.length / Math.max(1, begin.length);
+    for (int b = 0; b < begin.length; b++) {
+      double[] one = Arrays.copyOfRange(signatures, b * width, (b + 1) * width);
+      System.arraycopy(log.ofSignature(one), 0, out, b * log.width(), log.width());
+    }
+  }
+
+  @Override
+  public void logBackward(
+      float[] values,
+      long[] begin,
+      long[] end,
+      int channels,
+      int depth,
+      boolean lyndonWords,
+      float[] gradients,
+      float[] out) {
+    double[] wide = new double[out.length];
+    logBackward(
+        toDouble(values), begin, end, channels, depth, lyndonWords, toDouble(gradients), wide);
+    add(wide, out);
+  }
+
+  @Override
+  public void logBackward(
+      double[] values,
+      long[] begin,
+      long[] end,
+      int channels,
+      int depth,
+      boolean lyndonWords,
+      double[] gradients,
+      double[] out) {
+    LogSignature log = logSignature(channels, depth, lyndonWords);
+    double[] signatures = signatures(values, begin, end, channels, depth);
+    double[] through = new double[signatures.length];
+    int width = signatures.length / Math.max(1, begin.length);
+    for (int b = 0; b < begin.length; b++) {
+      double[] one = Arrays.copyOfRange(signatures, b * width, (b + 1) * width);
+      double[] gradient = Arrays.copyOfRange(gradients, b * log.width(), (b + 1) * log.width());
+      System.arraycopy(log.ofSignatureBackward(one, gradient), 0, through, b * width, width);
+    }
+    backward(values, begin, end, channels, depth, signatures, through, out);
+  }
+
+  private double[] signatures(double[] values, long[] begin, long[] end, int channels, int depth) {
+    double[] signatures =
+        new double[Math.multiplyExact(begin.length, SignatureSize.arrayWidth(channels, depth))];
+    forward(values, begin, end, channels, depth, signatures);
+    return signatures;
+  }
+
+  private static LogSignature logSignature(int channels, int depth, boolean lyndonWords) {
+    return LogSignature.of(
+        channels, depth, lyndonWords ? LogSignatureBasis.WORDS : LogSignatureBasis.EXPANDED);
+  }
+
+  private static double[] toDouble(float[] values) {
+    double[] wide = new double[values.length];
+    for (int i = 0; i < wide.length; i++) {
+      wide[i] = values[i];
+    }
+    return wide;
+  }
+
+  private static void add(double[] from, float[] to) {
+    for (int i = 0; i < to.length; i++) {
+      to[i] += (float) from[i];
+    }
+  }
+
   /** One signature that takes increments. */
   static final class Horner {
     final double[] signature;

@@ -225,17 +225,14 @@ public record SignatureFeatures(
 
   private double[][] logSignatures(Plan plan, double[] packed) {
     LogSignature log = LogSignature.of(plan.channels, depth, basis);
-    double[] signatures = new double[plan.outLength()];
-    Signature.batch(packed, plan.begin(), plan.end(), plan.channels, depth, signatures);
+    double[] out =
+        new double[plan.arrayLength("the log-signatures", (long) plan.windows() * log.width())];
+    log.batch(packed, plan.begin(), plan.end(), out);
     double[][] rows = new double[plan.sequences][];
     for (int b = 0; b < rows.length; b++) {
-      int windows = (plan.outStart(b + 1) - plan.outStart(b)) / plan.width;
-      rows[b] = new double[windows * log.width()];
-      for (int w = 0; w < windows; w++) {
-        int from = plan.outStart(b) + w * plan.width;
-        double[] one = log.ofSignature(Arrays.copyOfRange(signatures, from, from + plan.width));
-        System.arraycopy(one, 0, rows[b], w * log.width(), log.width());
-      }
+      rows[b] =
+          Arrays.copyOfRange(
+              out, plan.firstWindow[b] * log.width(), plan.firstWindow[b + 1] * log.width());
     }
     return rows;
   }
@@ -281,6 +278,10 @@ public record SignatureFeatures(
 
     int outLength() {
       return arrayLength("the signatures", (long) firstWindow[sequences] * width);
+    }
+
+    int windows() {
+      return firstWindow[sequences];
     }
 
     int outStart(int sequence) {
