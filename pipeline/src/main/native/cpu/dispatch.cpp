@@ -114,6 +114,34 @@ int32_t run_log_signature(Kernel kernel, const T *values, const int64_t *begin, 
   return run_signature(kernel, values, begin, end, batch, channels, depth, basis == SSM_LOG_WORDS, more...);
 }
 
+// What all calls of signature kernels are checked for; `ragged` tells whether the lengths of x differ.
+bool valid_kernel_pairs(const int64_t *x_begin, const int64_t *x_end, int64_t x_batch, const int64_t *y_begin,
+                        const int64_t *y_end, int64_t y_batch, int32_t pairs, int32_t channels, int32_t dyadic_order,
+                        int32_t static_kernel, double sigma, bool *ragged) {
+  bool y_ragged;
+  if (channels < 1 || dyadic_order < 0 || dyadic_order > 10) return false;
+  if (static_kernel != SSM_LINEAR_STATIC_KERNEL && !(static_kernel == SSM_RBF_STATIC_KERNEL && sigma > 0)) return false;
+  if (pairs < SSM_MATCHED_PAIRS || pairs > SSM_SYMMETRIC_PAIRS) return false;
+  if (pairs != SSM_ALL_PAIRS && x_batch != y_batch) return false;
+  return x_batch >= 0 && y_batch >= 0 && valid_ranges(x_begin, x_end, x_batch, ragged) &&
+         valid_ranges(y_begin, y_end, y_batch, &y_ragged);
+}
+
+template <typename T, typename Kernel, typename... Outputs>
+int32_t signature_kernel(Kernel kernel, const T *x, const int64_t *x_begin, const int64_t *x_end, int64_t x_batch,
+                         const T *y, const int64_t *y_begin, const int64_t *y_end, int64_t y_batch, int32_t pairs,
+                         int32_t channels, int32_t dyadic_order, int32_t static_kernel, double sigma,
+                         Outputs... outputs) {
+  bool ragged;
+  if (!valid_kernel_pairs(x_begin, x_end, x_batch, y_begin, y_end, y_batch, pairs, channels, dyadic_order,
+                          static_kernel, sigma, &ragged))
+    return SSM_INVALID_ARGUMENT;
+  const LengthOrder order(x_begin, x_end, x_batch, ragged);
+  if (order.failed()) return SSM_OUT_OF_MEMORY;
+  return kernel(x, x_begin, x_end, x_batch, y, y_begin, y_end, y_batch, pairs, order.get(), channels, dyadic_order,
+                static_kernel, sigma, outputs...);
+}
+
 }  // namespace
 
 extern "C" {
@@ -191,6 +219,42 @@ int32_t ssm_log_signature_backward_f64(const double *values, const int64_t *begi
                                        double *out) {
   return run_log_signature(current()->log_signature_backward_f64, values, begin, end, batch, channels, depth, basis,
                            gradient, out);
+}
+
+int32_t ssm_signature_kernel_forward_f32(const float *x, const int64_t *x_begin, const int64_t *x_end, int64_t x_batch,
+                                         const float *y, const int64_t *y_begin, const int64_t *y_end, int64_t y_batch,
+                                         int32_t pairs, int32_t channels, int32_t dyadic_order, int32_t static_kernel,
+                                         double sigma, float *out) {
+  return signature_kernel(current()->signature_kernel_forward_f32, x, x_begin, x_end, x_batch, y, y_begin, y_end,
+                          y_batch, pairs, channels, dyadic_order, static_kernel, sigma, out);
+}
+
+int32_t ssm_signature_kernel_forward_f64(const double *x, const int64_t *x_begin, const int64_t *x_end, int64_t x_batch,
+                                         const double *y, const int64_t *y_begin, const int64_t *y_end, int64_t y_batch,
+                                         int32_t pairs, int32_t channels, int32_t dyadic_order, int32_t static_kernel,
+                                         double sigma, double *out) {
+  return signature_kernel(current()->signature_kernel_forward_f64, x, x_begin, x_end, x_batch, y, y_begin, y_end,
+                          y_batch, pairs, channels, dyadic_order, static_kernel, sigma, out);
+}
+
+int32_t ssm_signature_kernel_backward_f32(const float *x, const int64_t *x_begin, const int64_t *x_end, int64_t x_batch,
+                                          const float *y, const int64_t *y_begin, const int64_t *y_end,
+                                          int64_t y_batch, int32_t pairs, int32_t channels, int32_t dyadic_order,
+                                          int32_t static_kernel, double sigma, const float *out_gradient,
+                                          float *x_gradient, float *y_gradient) {
+  return signature_kernel(current()->signature_kernel_backward_f32, x, x_begin, x_end, x_batch, y, y_begin, y_end,
+                          y_batch, pairs, channels, dyadic_order, static_kernel, sigma, out_gradient, x_gradient,
+                          y_gradient);
+}
+
+int32_t ssm_signature_kernel_backward_f64(const double *x, const int64_t *x_begin, const int64_t *x_end, int64_t x_batch,
+                                          const double *y, const int64_t *y_begin, const int64_t *y_end,
+                                          int64_t y_batch, int32_t pairs, int32_t channels, int32_t dyadic_order,
+                                          int32_t static_kernel, double sigma, const double *out_gradient,
+                                          double *x_gradient, double *y_gradient) {
+  return signature_kernel(current()->signature_kernel_backward_f64, x, x_begin, x_end, x_batch, y, y_begin, y_end,
+                          y_batch, pairs, channels, dyadic_order, static_kernel, sigma, out_gradient, x_gradient,
+                          y_gradient);
 }
 
 // Kernels of models.

@@ -96,6 +96,17 @@ struct ssm_target {
   SSM_SIGNATURE_MEMBERS(f64, double)
 #undef SSM_SIGNATURE_MEMBERS
 
+  // Pairs of paths x and y; `order` is the sequence of processing, as above. In the table under the C name.
+#define SSM_KERNEL_PATHS(T)                                                                                       \
+  const T *x, const int64_t *x_begin, const int64_t *x_end, int64_t x_batch, const T *y, const int64_t *y_begin,  \
+      const int64_t *y_end, int64_t y_batch, int32_t pairs, const int64_t *order, int32_t channels,               \
+      int32_t dyadic_order, int32_t static_kernel, double sigma
+  int32_t (*signature_kernel_forward_f32)(SSM_KERNEL_PATHS(float), float *out);
+  int32_t (*signature_kernel_forward_f64)(SSM_KERNEL_PATHS(double), double *out);
+  int32_t (*signature_kernel_backward_f32)(SSM_KERNEL_PATHS(float), const float *out_gradient, float *x_gradient,
+                                           float *y_gradient);
+  int32_t (*signature_kernel_backward_f64)(SSM_KERNEL_PATHS(double), const double *out_gradient, double *x_gradient,
+                                           double *y_gradient);
 #define SSM_MEMBER(kernel) decltype(&ssm_##kernel) kernel;
   SSM_MODEL_KERNELS(SSM_MEMBER)
 #undef SSM_MEMBER

@@ -96,6 +96,53 @@ int32_t ssm_log_signature_backward_f64(const double *values, const int64_t *begi
                                        int32_t channels, int32_t depth, int32_t basis, const double *gradient,
                                        double *out);
 
+/* Which pairs of the paths x and y a signature kernel is computed for. */
+typedef enum ssm_kernel_pairs {
+  SSM_MATCHED_PAIRS = 0,  /* x_b with y_b; as many x as y; results [batch] */
+  SSM_ALL_PAIRS = 1,      /* each x with each y; results [x_batch, y_batch] */
+  SSM_SYMMETRIC_PAIRS = 2 /* the same where y is x: each pair is computed once */
+} ssm_kernel_pairs;
+
+typedef enum ssm_static_kernel {
+  SSM_LINEAR_STATIC_KERNEL = 0, /* <a, b> */
+  SSM_RBF_STATIC_KERNEL = 1     /* exp(-|a - b|^2 / sigma) */
+} ssm_static_kernel;
+
+/*
+ * Signature kernels. With the second differences p_ij of the static kernel over the grid of both paths, every cell divided
+ * into 2^q x 2^q of p / 4^q each (q the dyadic order, 0 to 10), and k_0j = k_i0 = 1,
+ *   k_(i+1,j+1) = (k_(i+1,j) + k_(i,j+1)) (1 + p/2 + p^2/12) - k_ij (1 - p^2/12)
+ * and the kernel is the last corner; 1 if a path has fewer than two rows.
+ *   x, y    [rows, channels]; path b is rows begin[b] .. end[b]
+ *   sigma   of the RBF static kernel, positive; ignored for the linear one
+ * A result has the same bits whatever other pairs are computed with it, and whichever path is x.
+ * Working memory: O(16 channels (length of x + length of y) + 16 length of y 2^q) elements.
+ */
+int32_t ssm_signature_kernel_forward_f32(const float *x, const int64_t *x_begin, const int64_t *x_end, int64_t x_batch,
+                                         const float *y, const int64_t *y_begin, const int64_t *y_end, int64_t y_batch,
+                                         int32_t pairs, int32_t channels, int32_t dyadic_order, int32_t static_kernel,
+                                         double sigma, float *out);
+int32_t ssm_signature_kernel_forward_f64(const double *x, const int64_t *x_begin, const int64_t *x_end, int64_t x_batch,
+                                         const double *y, const int64_t *y_begin, const int64_t *y_end, int64_t y_batch,
+                                         int32_t pairs, int32_t channels, int32_t dyadic_order, int32_t static_kernel,
+                                         double sigma, double *out);
+
+/*
+ * Gradients of sum(out * out_gradient) with respect to the paths, ADDED to x_gradient and y_gradient, which are as x and
+ * y. SSM_SYMMETRIC_PAIRS is computed as SSM_ALL_PAIRS: the gradient of a path is the sum of both.
+ * Working memory: that of the forward pass and O(64 length of y 2^q sqrt(length of x 2^q)) elements.
+ */
+int32_t ssm_signature_kernel_backward_f32(const float *x, const int64_t *x_begin, const int64_t *x_end, int64_t x_batch,
+                                          const float *y, const int64_t *y_begin, const int64_t *y_end,
+                                          int64_t y_batch, int32_t pairs, int32_t channels, int32_t dyadic_order,
+                                          int32_t static_kernel, double sigma, const float *out_gradient,
+                                          float *x_gradient, float *y_gradient);
+int32_t ssm_signature_kernel_backward_f64(const double *x, const int64_t *x_begin, const int64_t *x_end, int64_t x_batch,
+                                          const double *y, const int64_t *y_begin, const int64_t *y_end,
+                                          int64_t y_batch, int32_t pairs, int32_t channels, int32_t dyadic_order,
+                                          int32_t static_kernel, double sigma, const double *out_gradient,
+                                          double *x_gradient, double *y_gradient);
+
 /* ------------------------------------------------------------------ kernels of models
  *
  * Matrices are row-major; NAME_stride is the distance of two successive rows in elements. The formulas are those of

@@ -145,6 +145,100 @@ public final class Native {
       int depth,
       double[] out);
 
+  /** Signature kernels of packed paths; the arrays are copied to and from native memory. */
+  public static native int ssm_signature_kernel_forward_f32(
+      @Const float[] x,
+      @Cast("const int64_t*") long[] xBegin,
+      @Cast("const int64_t*") long[] xEnd,
+      long xBatch,
+      @Const float[] y,
+      @Cast("const int64_t*") long[] yBegin,
+      @Cast("const int64_t*") long[] yEnd,
+      long yBatch,
+      int pairs,
+      int channels,
+      int dyadicOrder,
+      int staticKernel,
+      double sigma,
+      float[] out);
+
+  /** Signature kernels of packed paths; the arrays are copied to and from native memory. */
+  public static native int ssm_signature_kernel_forward_f64(
+      @Const double[] x,
+      @Cast("const int64_t*") long[] xBegin,
+      @Cast("const int64_t*") long[] xEnd,
+      long xBatch,
+      @Const double[] y,
+      @Cast("const int64_t*") long[] yBegin,
+      @Cast("const int64_t*") long[] yEnd,
+      long yBatch,
+      int pairs,
+      int channels,
+      int dyadicOrder,
+      int staticKernel,
+      double sigma,
+      double[] out);
+
+  /**
+   * Like {@link #ssm_signature_kernel_forward_f64} without copies; holds back the garbage
+   * collector.
+   */
+  @CriticalRegion
+  @Name("ssm_signature_kernel_forward_f64")
+  public static native int ssm_signature_kernel_forward_f64_critical(
+      @Const double[] x,
+      @Cast("const int64_t*") long[] xBegin,
+      @Cast("const int64_t*") long[] xEnd,
+      long xBatch,
+      @Const double[] y,
+      @Cast("const int64_t*") long[] yBegin,
+      @Cast("const int64_t*") long[] yEnd,
+      long yBatch,
+      int pairs,
+      int channels,
+      int dyadicOrder,
+      int staticKernel,
+      double sigma,
+      double[] out);
+
+  /** Gradients of signature kernels of packed paths; the arrays are copied, as above. */
+  public static native int ssm_signature_kernel_backward_f32(
+      @Const float[] x,
+      @Cast("const int64_t*") long[] xBegin,
+      @Cast("const int64_t*") long[] xEnd,
+      long xBatch,
+      @Const float[] y,
+      @Cast("const int64_t*") long[] yBegin,
+      @Cast("const int64_t*") long[] yEnd,
+      long yBatch,
+      int pairs,
+      int channels,
+      int dyadicOrder,
+      int staticKernel,
+      double sigma,
+      @Const float[] outGradient,
+      float[] xGradient,
+      float[] yGradient);
+
+  /** Gradients of signature kernels of packed paths; the arrays are copied, as above. */
+  public static native int ssm_signature_kernel_backward_f64(
+      @Const double[] x,
+      @Cast("const int64_t*") long[] xBegin,
+      @Cast("const int64_t*") long[] xEnd,
+      long xBatch,
+      @Const double[] y,
+      @Cast("const int64_t*") long[] yBegin,
+      @Cast("const int64_t*") long[] yEnd,
+      long yBatch,
+      int pairs,
+      int channels,
+      int dyadicOrder,
+      int staticKernel,
+      double sigma,
+      @Const double[] outGradient,
+      double[] xGradient,
+      double[] yGradient);
+
   // Kernels of models, on raw addresses: a null pointer is 0, and nothing checks them but
   // HostKernels.
 

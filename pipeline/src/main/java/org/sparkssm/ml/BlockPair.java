@@ -1,6 +1,5 @@
 package org.sparkssm.ml;
 
-import java.util.Arrays;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.sparkssm.signature.SignatureKernel;
 
@@ -12,8 +11,8 @@ final class BlockPair {
   final int columnBlock;
   final long[] rowIds;
   final long[] columnIds;
-  private final double[][] rowPaths;
-  private final double[][] columnPaths;
+  private final Paths rowPaths;
+  private final Paths columnPaths;
   private final boolean isDiagonal;
 
   /**
@@ -26,33 +25,62 @@ final class BlockPair {
     columnBlock = row.getInt(COLUMNS);
     rowIds = row.getArray(1).toLongArray();
     columnIds = row.getArray(COLUMNS + 1).toLongArray();
-    rowPaths = paths(row, 0);
-    columnPaths = paths(row, COLUMNS);
+    rowPaths = new Paths(row, 0);
+    columnPaths = new Paths(row, COLUMNS);
     isDiagonal = isSymmetric && rowBlock == columnBlock;
   }
 
-  /** The kernels of all rows with all columns, row-major. */
-  double[] kernels(SignatureKernel kernel) {
-    int columns = columnPaths.length;
-    double[] values = new double[Math.multiplyExact(rowPaths.length, columns)];
-    for (int i = 0; i < rowPaths.length; i++) {
-      for (int j = isDiagonal ? i : 0; j < columns; j++) {
-        values[i * columns + j] = kernel.of(rowPaths[i], columnPaths[j]);
-        if (isDiagonal) {
-          values[j * columns + i] = values[i * columns + j];
-        }
-      }
+  /**
+   * The kernels of all rows with all columns, row-major.
+   *
+   * @param isFloat whether they are computed in single precision
+   */
+  double[] kernels(SignatureKernel kernel, boolean isFloat) {
+    long[] rows = rowPaths.offsets(kernel.channels());
+    long[] columns = columnPaths.offsets(kernel.channels());
+    double[] x = rowPaths.values;
+    double[] y = columnPaths.values;
+    if (isFloat) {
+      return toDouble(
+          isDiagonal
+              ? kernel.gram(toFloat(x), rows)
+              : kernel.gram(toFloat(x), rows, toFloat(y), columns));
     }
-    return values;
+    return isDiagonal ? kernel.gram(x, rows) : kernel.gram(x, rows, y, columns);
   }
 
-  private static double[][] paths(InternalRow row, int from) {
-    int[] sizes = row.getArray(from + 2).toIntArray();
-    double[] values = row.getArray(from + 3).toDoubleArray();
-    double[][] paths = new double[sizes.length][];
-    for (int i = 0, at = 0; i < sizes.length; at += sizes[i], i++) {
-      paths[i] = Arrays.copyOfRange(values, at, at + sizes[i]);
+  private static float[] toFloat(double[] values) {
+    float[] narrow = new float[values.length];
+    for (int i = 0; i < narrow.length; i++) {
+      narrow[i] = (float) values[i];
     }
-    return paths;
+    return narrow;
+  }
+
+  private static double[] toDouble(float[] values) {
+    double[] wide = new double[values.length];
+    for (int i = 0; i < wide.length; i++) {
+      wide[i] = values[i];
+    }
+    return wide;
+  }
+
+  /** The paths of a block one after another. */
+  private static final class Paths {
+    private final int[] sizes;
+    private final double[] values;
+
+    Paths(InternalRow row, int from) {
+      sizes = row.getArray(from + 2).toIntArray();
+      values = row.getArray(from + 3).toDoubleArray();
+    }
+
+    long[] offsets(int channels) {
+      long[] offsets = new long[sizes.length + 1];
+      for (int i = 0; i < sizes.length; i++) {
+        offsets[i + 1] = offsets[i] + sizes[i] / channels;
+      }
+      return offsets;
+    }
   }
 }

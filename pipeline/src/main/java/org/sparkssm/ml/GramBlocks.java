@@ -24,7 +24,7 @@ record GramBlocks(GramKernel kernel, boolean isSymmetric) implements PartitionMa
                 pair.columnBlock,
                 UnsafeArrayData.fromPrimitiveArray(pair.rowIds),
                 UnsafeArrayData.fromPrimitiveArray(pair.columnIds),
-                UnsafeArrayData.fromPrimitiveArray(pair.kernels(one))
+                UnsafeArrayData.fromPrimitiveArray(pair.kernels(one, kernel.isFloat()))
               });
         });
   }

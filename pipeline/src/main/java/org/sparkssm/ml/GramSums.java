@@ -22,7 +22,7 @@ record GramSums(GramKernel kernel, boolean isSymmetric) implements PartitionMap.
   private InternalRow sum(BlockPair pair, SignatureKernel one) {
     int columns = pair.columnIds.length;
     boolean isDiagonal = isSymmetric && pair.rowBlock == pair.columnBlock;
-    double[] values = pair.kernels(one);
+    double[] values = pair.kernels(one, kernel.isFloat());
     double sum = 0;
     for (int i = 0; i < values.length; i++) {
       sum += isDiagonal && i / columns == i % columns ? 0 : values[i];

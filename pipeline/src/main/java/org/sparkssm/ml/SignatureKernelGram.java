@@ -66,13 +66,14 @@ public final class SignatureKernelGram {
 
   /** With the linear static kernel. */
   public static SignatureKernelGram linear(int channels, int dyadicOrder) {
-    return new SignatureKernelGram(new GramKernel(channels, dyadicOrder, null), DEFAULT_BLOCK_SIZE);
+    return new SignatureKernelGram(
+        new GramKernel(channels, dyadicOrder, null, false), DEFAULT_BLOCK_SIZE);
   }
 
   /** With the static kernel {@code exp(-|a - b|^2 / sigma)}. */
   public static SignatureKernelGram rbf(int channels, int dyadicOrder, double sigma) {
     return new SignatureKernelGram(
-        new GramKernel(channels, dyadicOrder, sigma), DEFAULT_BLOCK_SIZE);
+        new GramKernel(channels, dyadicOrder, sigma, false), DEFAULT_BLOCK_SIZE);
   }
 
   /**
@@ -85,6 +86,12 @@ public final class SignatureKernelGram {
       throw new InvalidInputException("the block size is " + blockSize + ", expected at least 1");
     }
     return new SignatureKernelGram(kernel, blockSize);
+  }
+
+  /** The same with kernels computed in single precision: about twice as fast, less exact. */
+  public SignatureKernelGram inSinglePrecision() {
+    return new SignatureKernelGram(
+        new GramKernel(kernel.channels(), kernel.dyadicOrder(), kernel.sigma(), true), blockSize);
   }
 
   /**

@@ -182,7 +182,7 @@ public record SignatureFeatures(
       return rows;
     }
     float[] out = new float[plan.outLength()];
-    Signature.batch(packed, plan.begin(), plan.end(), plan.channels, depth, out);
+    plan.signatures(packed, out);
     float[][] rows = new float[transformed.length][];
     for (int b = 0; b < rows.length; b++) {
       rows[b] = Arrays.copyOfRange(out, plan.outStart(b), plan.outStart(b + 1));
@@ -215,7 +215,7 @@ public record SignatureFeatures(
       return logSignatures(plan, packed);
     }
     double[] out = new double[plan.outLength()];
-    Signature.batch(packed, plan.begin(), plan.end(), plan.channels, depth, out);
+    plan.signatures(packed, out);
     double[][] rows = new double[transformed.length][];
     for (int b = 0; b < rows.length; b++) {
       rows[b] = Arrays.copyOfRange(out, plan.outStart(b), plan.outStart(b + 1));
@@ -288,21 +288,70 @@ public record SignatureFeatures(
       return firstWindow[sequence] * width;
     }
 
-    long[] begin() {
-      return edges(0);
+    void signatures(float[] packed, float[] out) {
+      if (!overlap()) {
+        Signature.batch(packed, edges(0), edges(1), channels, depth, out);
+        return;
+      }
+      double[] wide = new double[packed.length];
+      for (int i = 0; i < wide.length; i++) {
+        wide[i] = packed[i];
+      }
+      double[] inDouble = new double[out.length];
+      signatures(wide, inDouble);
+      for (int i = 0; i < out.length; i++) {
+        out[i] = (float) inDouble[i];
+      }
     }
 
-    long[] end() {
-      return edges(1);
+    void signatures(double[] packed, double[] out) {
+      if (!overlap()) {
+        Signature.batch(packed, edges(0), edges(1), channels, depth, out);
+        return;
+      }
+      // Which way a sequence goes depends on its own length alone.
+      for (int b = 0; b < sequences; b++) {
+        double[] own;
+        if (OverlappingWindows.pay(window, length(b), depth)) {
+          own =
+              OverlappingWindows.signatures(
+                  packed, firstRow[b], length(b), channels, depth, window);
+        } else {
+          own = new double[outStart(b + 1) - outStart(b)];
+          Signature.batch(packed, edges(b, 0), edges(b, 1), channels, depth, own);
+        }
+        System.arraycopy(own, 0, out, outStart(b), own.length);
+      }
+    }
+
+    /** Whether the windows of a sequence share so many points that products are faster. */
+    private boolean overlap() {
+      for (int b = 0; b < sequences; b++) {
+        if (OverlappingWindows.pay(window, length(b), depth)) {
+          return true;
+        }
+      }
+      return false;
+    }
+
+    private int length(int sequence) {
+      return (int) (firstRow[sequence + 1] - firstRow[sequence]);
     }
 
     private long[] edges(int side) {
       long[] edges = new long[firstWindow[sequences]];
-      for (int b = 0, at = 0; b < sequences; b++) {
-        int[] own = ranges.get(b);
-        for (int w = side; w < own.length; w += 2) {
-          edges[at++] = firstRow[b] + own[w];
-        }
+      for (int b = 0; b < sequences; b++) {
+        long[] own = edges(b, side);
+        System.arraycopy(own, 0, edges, firstWindow[b], own.length);
+      }
+      return edges;
+    }
+
+    private long[] edges(int sequence, int side) {
+      int[] own = ranges.get(sequence);
+      long[] edges = new long[own.length / 2];
+      for (int w = 0; w < edges.length; w++) {
+        edges[w] = firstRow[sequence] + own[2 * w + side];
       }
       return edges;
     }

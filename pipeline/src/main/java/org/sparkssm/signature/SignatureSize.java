@@ -118,7 +118,10 @@ public final class SignatureSize {
 
   /** Like {@link #requireWidth(int, int, int, long)} without a limit but that of Java's arrays. */
   static int arrayWidth(int channels, int depth) {
-    return requireWidth(channels, depth, Byte.BYTES, Long.MAX_VALUE - 1);
+    long width = width(channels, depth);
+    return width <= MAX_ARRAY_LENGTH
+        ? (int) width
+        : requireWidth(channels, depth, Byte.BYTES, Long.MAX_VALUE - 1);
   }
 
   /**

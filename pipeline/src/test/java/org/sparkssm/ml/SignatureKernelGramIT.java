@@ -59,6 +59,20 @@ class SignatureKernelGramIT {
   }
 
   @Test
+  void singlePrecisionGivesTheSameMatrixToItsDigits() {
+    Dataset<Row> lines = lines(A, 1, 2);
+    List<Row> rows = LINE.rows(lines).orderBy("id").collectAsList();
+    List<Row> single = LINE.inSinglePrecision().rows(lines).orderBy("id").collectAsList();
+    for (int i = 0; i < A.length; i++) {
+      double[] expected = ((Vector) rows.get(i).get(1)).toArray();
+      double[] found = ((Vector) single.get(i).get(1)).toArray();
+      assertArrayEquals(expected, found, 5e-5);
+      // The path at 2 does not move: its kernels are exactly 1.
+      assertEquals(i == 2, Arrays.equals(expected, found));
+    }
+  }
+
+  @Test
   void aSymmetricMatrixHasTheBlocksOnAndAboveTheDiagonal() {
     List<Row> blocks =
         LINE.blocks(lines(A, 1, 2)).orderBy("row_block", "column_block").collectAsList();
