@@ -178,220 +178,116 @@ public final class CudaKernels implements Kernels {
       Tensor b,
       double beta,
       Tensor c) {
-    String operation = "gemm";
-    check(
-        CudaNative.ssm_cuda_gemm(
-            context,
-            transposeA ? 1 : 0,
-            transposeB ? 1 : 0,
-            (float) alpha,
-            matrix(operation, a),
-            matrix(operation, b),
-            (float) beta,
-            matrix(operation, c)));
+    CudaElementwise.gemm(this, transposeA, transposeB, alpha, a, b, beta, c);
   }
 
   @Override
   public void copy(Tensor source, Tensor target) {
-    String operation = "copy";
-    check(CudaNative.ssm_cuda_copy(context, matrix(operation, source), matrix(operation, target)));
+    CudaElementwise.copy(this, source, target);
   }
 
   @Override
   public void fill(Tensor target, double value) {
-    String operation = "fill";
-    check(CudaNative.ssm_cuda_fill(context, matrix(operation, target), (float) value));
+    CudaElementwise.fill(this, target, value);
   }
 
   @Override
   public void addScaled(double alpha, Tensor x, Tensor y) {
-    String operation = "addScaled";
-    check(
-        CudaNative.ssm_cuda_add_scaled(
-            context, (float) alpha, matrix(operation, x), matrix(operation, y)));
+    CudaElementwise.addScaled(this, alpha, x, y);
   }
 
   @Override
   public void addRow(Tensor bias, Tensor x) {
-    String operation = "addRow";
-    check(CudaNative.ssm_cuda_add_row(context, matrix(operation, bias), matrix(operation, x)));
+    CudaElementwise.addRow(this, bias, x);
   }
 
   @Override
   public void sumRows(Tensor dy, Tensor dBias) {
-    String operation = "sumRows";
-    check(CudaNative.ssm_cuda_sum_rows(context, matrix(operation, dy), matrix(operation, dBias)));
+    CudaElementwise.sumRows(this, dy, dBias);
   }
 
   @Override
   public void activationForward(Activation activation, Tensor x, Tensor y) {
-    String operation = "activationForward";
-    check(
-        CudaNative.ssm_cuda_activation_forward(
-            context, code(activation), matrix(operation, x), matrix(operation, y)));
+    CudaElementwise.activationForward(this, activation, x, y);
   }
 
   @Override
   public void activationBackward(Activation activation, Tensor x, Tensor dy, Tensor dx) {
-    String operation = "activationBackward";
-    check(
-        CudaNative.ssm_cuda_activation_backward(
-            context,
-            code(activation),
-            matrix(operation, x),
-            matrix(operation, dy),
-            matrix(operation, dx)));
+    CudaElementwise.activationBackward(this, activation, x, dy, dx);
   }
 
   @Override
   public void gluForward(Tensor x, Tensor y) {
-    String operation = "gluForward";
-    check(CudaNative.ssm_cuda_glu_forward(context, matrix(operation, x), matrix(operation, y)));
+    CudaElementwise.gluForward(this, x, y);
   }
 
   @Override
   public void gluBackward(Tensor x, Tensor dy, Tensor dx) {
-    String operation = "gluBackward";
-    check(
-        CudaNative.ssm_cuda_glu_backward(
-            context, matrix(operation, x), matrix(operation, dy), matrix(operation, dx)));
+    CudaElementwise.gluBackward(this, x, dy, dx);
   }
 
   @Override
   public void multiply(Tensor x, Tensor y, Tensor z) {
-    String operation = "multiply";
-    check(
-        CudaNative.ssm_cuda_multiply(
-            context, matrix(operation, x), matrix(operation, y), matrix(operation, z)));
+    CudaElementwise.multiply(this, x, y, z);
   }
 
   @Override
   public void addScaledColumns(Tensor gain, Tensor x, Tensor y) {
-    String operation = "addScaledColumns";
-    check(
-        CudaNative.ssm_cuda_add_scaled_columns(
-            context, matrix(operation, gain), matrix(operation, x), matrix(operation, y)));
+    CudaElementwise.addScaledColumns(this, gain, x, y);
   }
 
   @Override
   public void sumProducts(Tensor x, Tensor y, Tensor sums) {
-    String operation = "sumProducts";
-    check(
-        CudaNative.ssm_cuda_sum_products(
-            context, matrix(operation, x), matrix(operation, y), matrix(operation, sums)));
+    CudaElementwise.sumProducts(this, x, y, sums);
   }
 
   @Override
   public void negativeExpForward(Tensor x, Tensor y) {
-    String operation = "negativeExpForward";
-    check(
-        CudaNative.ssm_cuda_negative_exp_forward(
-            context, matrix(operation, x), matrix(operation, y)));
+    CudaElementwise.negativeExpForward(this, x, y);
   }
 
   @Override
   public void negativeExpBackward(Tensor y, Tensor dy, Tensor dx) {
-    String operation = "negativeExpBackward";
-    check(
-        CudaNative.ssm_cuda_negative_exp_backward(
-            context, matrix(operation, y), matrix(operation, dy), matrix(operation, dx)));
+    CudaElementwise.negativeExpBackward(this, y, dy, dx);
   }
 
   @Override
   public void stretchedStepForward(Tensor x, Tensor bias, Tensor durations, Tensor y) {
-    String operation = "stretchedStepForward";
-    check(
-        CudaNative.ssm_cuda_stretched_step_forward(
-            context,
-            matrix(operation, x),
-            matrix(operation, bias),
-            matrix(operation, durations),
-            matrix(operation, y)));
+    CudaElementwise.stretchedStepForward(this, x, bias, durations, y);
   }
 
   @Override
   public void stretchedStepBackward(Tensor x, Tensor bias, Tensor durations, Tensor dy, Tensor dx) {
-    String operation = "stretchedStepBackward";
-    check(
-        CudaNative.ssm_cuda_stretched_step_backward(
-            context,
-            matrix(operation, x),
-            matrix(operation, bias),
-            matrix(operation, durations),
-            matrix(operation, dy),
-            matrix(operation, dx)));
+    CudaElementwise.stretchedStepBackward(this, x, bias, durations, dy, dx);
   }
 
   @Override
   public void dropout(double rate, long[] keys, Tensor x) {
-    String operation = "dropout";
-    expectLength(operation, keys.length, x);
-    check(
-        CudaNative.ssm_cuda_dropout(
-            context,
-            DropoutHash.threshold(rate),
-            (float) (1 / (1 - rate)),
-            keys,
-            matrix(operation, x)));
+    CudaElementwise.dropout(this, rate, keys, x);
   }
 
   @Override
   public void rotate(int[] positions, Tensor angles, boolean inverse, Tensor x, Tensor y) {
-    String operation = "rotate";
-    expectLength(operation, positions.length, x);
-    check(
-        CudaNative.ssm_cuda_rotate(
-            context,
-            positions,
-            matrix(operation, angles),
-            inverse ? 1 : 0,
-            matrix(operation, x),
-            matrix(operation, y)));
+    CudaElementwise.rotate(this, positions, angles, inverse, x, y);
   }
 
   // ---------------------------------------------------------------- norms
 
   @Override
   public void rmsNormForward(Tensor x, Tensor gamma, double epsilon, Tensor y, Tensor inverse) {
-    String operation = "rmsNormForward";
-    check(
-        CudaNative.ssm_cuda_rms_norm_forward(
-            context,
-            matrix(operation, x),
-            matrix(operation, gamma),
-            epsilon,
-            matrix(operation, y),
-            matrix(operation, inverse)));
+    CudaNorm.rmsNormForward(this, x, gamma, epsilon, y, inverse);
   }
 
   @Override
   public void rmsNormBackward(
       Tensor x, Tensor gamma, Tensor inverse, Tensor dy, Tensor dx, Tensor dGamma) {
-    String operation = "rmsNormBackward";
-    check(
-        CudaNative.ssm_cuda_rms_norm_backward(
-            context,
-            matrix(operation, x),
-            matrix(operation, gamma),
-            matrix(operation, inverse),
-            matrix(operation, dy),
-            matrix(operation, dx),
-            matrix(operation, dGamma)));
+    CudaNorm.rmsNormBackward(this, x, gamma, inverse, dy, dx, dGamma);
   }
 
   @Override
   public void layerNormForward(
       Tensor x, Tensor gamma, Tensor beta, double epsilon, Tensor y, Tensor statistics) {
-    String operation = "layerNormForward";
-    check(
-        CudaNative.ssm_cuda_layer_norm_forward(
-            context,
-            matrix(operation, x),
-            matrix(operation, gamma),
-            matrix(operation, beta),
-            epsilon,
-            matrix(operation, y),
-            matrix(operation, statistics)));
+    CudaNorm.layerNormForward(this, x, gamma, beta, epsilon, y, statistics);
   }
 
   @Override
@@ -403,120 +299,50 @@ public final class CudaKernels implements Kernels {
       Tensor dx,
       Tensor dGamma,
       Tensor dBeta) {
-    String operation = "layerNormBackward";
-    check(
-        CudaNative.ssm_cuda_layer_norm_backward(
-            context,
-            matrix(operation, x),
-            matrix(operation, gamma),
-            matrix(operation, statistics),
-            matrix(operation, dy),
-            matrix(operation, dx),
-            matrix(operation, dGamma),
-            matrix(operation, dBeta)));
+    CudaNorm.layerNormBackward(this, x, gamma, statistics, dy, dx, dGamma, dBeta);
   }
 
   // ---------------------------------------------------------------- sequences
 
   @Override
   public void differenceForward(Segments segments, Tensor x, Tensor before, Tensor y) {
-    String operation = "differenceForward";
-    check(
-        CudaNative.ssm_cuda_difference_forward(
-            context,
-            segments.batch(),
-            segments.offsets(),
-            matrix(operation, x),
-            matrix(operation, before),
-            matrix(operation, y)));
+    CudaSequences.differenceForward(this, segments, x, before, y);
   }
 
   @Override
   public void differenceBackward(Segments segments, Tensor dy, Tensor dx) {
-    String operation = "differenceBackward";
-    check(
-        CudaNative.ssm_cuda_difference_backward(
-            context,
-            segments.batch(),
-            segments.offsets(),
-            matrix(operation, dy),
-            matrix(operation, dx)));
+    CudaSequences.differenceBackward(this, segments, dy, dx);
   }
 
   @Override
   public void reverseRows(Segments segments, Tensor x, Tensor y) {
-    String operation = "reverseRows";
-    check(
-        CudaNative.ssm_cuda_reverse_rows(
-            context,
-            segments.batch(),
-            segments.offsets(),
-            matrix(operation, x),
-            matrix(operation, y)));
+    CudaSequences.reverseRows(this, segments, x, y);
   }
 
   @Override
   public void lastRowForward(Segments segments, Tensor x, Tensor y) {
-    String operation = "lastRowForward";
-    check(
-        CudaNative.ssm_cuda_last_row_forward(
-            context,
-            segments.batch(),
-            segments.offsets(),
-            matrix(operation, x),
-            matrix(operation, y)));
+    CudaSequences.lastRowForward(this, segments, x, y);
   }
 
   @Override
   public void lastRowBackward(Segments segments, Tensor dy, Tensor dx) {
-    String operation = "lastRowBackward";
-    check(
-        CudaNative.ssm_cuda_last_row_backward(
-            context,
-            segments.batch(),
-            segments.offsets(),
-            matrix(operation, dy),
-            matrix(operation, dx)));
+    CudaSequences.lastRowBackward(this, segments, dy, dx);
   }
 
   @Override
   public void meanRowForward(Segments segments, Tensor x, Tensor y) {
-    String operation = "meanRowForward";
-    check(
-        CudaNative.ssm_cuda_mean_row_forward(
-            context,
-            segments.batch(),
-            segments.offsets(),
-            matrix(operation, x),
-            matrix(operation, y)));
+    CudaSequences.meanRowForward(this, segments, x, y);
   }
 
   @Override
   public void meanRowBackward(Segments segments, Tensor dy, Tensor dx) {
-    String operation = "meanRowBackward";
-    check(
-        CudaNative.ssm_cuda_mean_row_backward(
-            context,
-            segments.batch(),
-            segments.offsets(),
-            matrix(operation, dy),
-            matrix(operation, dx)));
+    CudaSequences.meanRowBackward(this, segments, dy, dx);
   }
 
   @Override
   public void causalConvolutionForward(
       Segments segments, Tensor x, Tensor weight, Tensor bias, boolean silu, Tensor y) {
-    String operation = "causalConvolutionForward";
-    check(
-        CudaNative.ssm_cuda_causal_convolution_forward(
-            context,
-            segments.batch(),
-            segments.offsets(),
-            matrix(operation, x),
-            matrix(operation, weight),
-            matrix(operation, bias),
-            silu ? 1 : 0,
-            matrix(operation, y)));
+    CudaSequences.causalConvolutionForward(this, segments, x, weight, bias, silu, y);
   }
 
   @Override
@@ -530,256 +356,64 @@ public final class CudaKernels implements Kernels {
       Tensor dx,
       Tensor dWeight,
       Tensor dBias) {
-    String operation = "causalConvolutionBackward";
-    check(
-        CudaNative.ssm_cuda_causal_convolution_backward(
-            context,
-            segments.batch(),
-            segments.offsets(),
-            matrix(operation, x),
-            matrix(operation, weight),
-            matrix(operation, bias),
-            silu ? 1 : 0,
-            matrix(operation, dy),
-            matrix(operation, dx),
-            matrix(operation, dWeight),
-            matrix(operation, dBias)));
+    CudaSequences.causalConvolutionBackward(
+        this, segments, x, weight, bias, silu, dy, dx, dWeight, dBias);
   }
 
   @Override
   public void embeddingForward(int[] tokens, Tensor table, Tensor y) {
-    String operation = "embeddingForward";
-    expectLength(operation, tokens.length, y);
-    check(
-        CudaNative.ssm_cuda_embedding_forward(
-            context, tokens, matrix(operation, table), matrix(operation, y)));
+    CudaSequences.embeddingForward(this, tokens, table, y);
   }
 
   @Override
   public void embeddingBackward(int[] tokens, Tensor dy, Tensor dTable) {
-    String operation = "embeddingBackward";
-    expectLength(operation, tokens.length, dy);
-    check(
-        CudaNative.ssm_cuda_embedding_backward(
-            context, tokens, matrix(operation, dy), matrix(operation, dTable)));
+    CudaSequences.embeddingBackward(this, tokens, dy, dTable);
   }
 
   @Override
   public void selectiveScanForward(SelectiveScan scan) {
-    String operation = "selectiveScanForward";
-    check(
-        CudaNative.ssm_cuda_selective_scan_forward(
-            context,
-            scan.segments().batch(),
-            scan.segments().offsets(),
-            matrices(
-                operation,
-                scan.u(),
-                scan.deltaRaw(),
-                scan.deltaBias(),
-                scan.a(),
-                scan.b(),
-                scan.c(),
-                scan.skip(),
-                scan.gate(),
-                scan.initial(),
-                scan.y(),
-                scan.last())));
+    CudaScans.selectiveScanForward(this, scan);
   }
 
   @Override
   public void selectiveScanBackward(SelectiveScan scan, SelectiveScan.Gradients gradients) {
-    String operation = "selectiveScanBackward";
-    check(
-        CudaNative.ssm_cuda_selective_scan_backward(
-            context,
-            scan.segments().batch(),
-            scan.segments().offsets(),
-            matrices(
-                operation,
-                scan.u(),
-                scan.deltaRaw(),
-                scan.deltaBias(),
-                scan.a(),
-                scan.b(),
-                scan.c(),
-                scan.skip(),
-                scan.gate(),
-                scan.initial(),
-                scan.y(),
-                scan.last()),
-            matrices(
-                operation,
-                gradients.dy(),
-                gradients.dLast(),
-                gradients.du(),
-                gradients.dDeltaRaw(),
-                gradients.dDeltaBias(),
-                gradients.dA(),
-                gradients.db(),
-                gradients.dc(),
-                gradients.dSkip(),
-                gradients.dGate(),
-                gradients.dInitial())));
+    CudaScans.selectiveScanBackward(this, scan, gradients);
   }
 
   @Override
   public void linearCdeForward(LinearCdeSolve solve) {
-    if (solve.solver() == CdeSolver.EXPONENTIAL) {
-      ExponentialLinearCde.forward(this, solve);
-      return;
-    }
-    String operation = "linearCdeForward";
-    check(
-        CudaNative.ssm_cuda_linear_cde_forward(
-            context,
-            code(solve.solver()),
-            solve.segments().batch(),
-            solve.segments().offsets(),
-            linearCde(operation, solve)));
+    CudaCde.linearCdeForward(this, solve);
   }
 
   @Override
   public void linearCdeBackward(LinearCdeSolve solve, LinearCdeSolve.Gradients gradients) {
-    if (solve.solver() == CdeSolver.EXPONENTIAL) {
-      ExponentialLinearCde.backward(this, solve, gradients);
-      return;
-    }
-    String operation = "linearCdeBackward";
-    check(
-        CudaNative.ssm_cuda_linear_cde_backward(
-            context,
-            code(solve.solver()),
-            solve.segments().batch(),
-            solve.segments().offsets(),
-            linearCde(operation, solve),
-            matrices(
-                operation,
-                gradients.dy(),
-                gradients.dLast(),
-                gradients.dDOmega(),
-                gradients.dA(),
-                gradients.dDXi(),
-                gradients.dDrive(),
-                gradients.dInitial())));
-  }
-
-  private long[] linearCde(String operation, LinearCdeSolve solve) {
-    return matrices(
-        operation,
-        solve.dOmega(),
-        solve.a(),
-        solve.dXi(),
-        solve.drive(),
-        solve.initial(),
-        solve.y(),
-        solve.last());
+    CudaCde.linearCdeBackward(this, solve, gradients);
   }
 
   @Override
   public void diagonalScanForward(DiagonalScan scan) {
-    String operation = "diagonalScanForward";
-    check(
-        CudaNative.ssm_cuda_diagonal_scan_forward(
-            context,
-            scan.segments().batch(),
-            scan.segments().offsets(),
-            scan.complex() ? 1 : 0,
-            scan.constant() ? 1 : 0,
-            matrices(
-                operation,
-                scan.a(),
-                scan.b(),
-                scan.gain(),
-                scan.initial(),
-                scan.h(),
-                scan.last())));
+    CudaScans.diagonalScanForward(this, scan);
   }
 
   @Override
   public void diagonalScanBackward(DiagonalScan scan, DiagonalScan.Gradients gradients) {
-    String operation = "diagonalScanBackward";
-    check(
-        CudaNative.ssm_cuda_diagonal_scan_backward(
-            context,
-            scan.segments().batch(),
-            scan.segments().offsets(),
-            scan.complex() ? 1 : 0,
-            scan.constant() ? 1 : 0,
-            matrices(
-                operation, scan.a(), scan.b(), scan.gain(), scan.initial(), scan.h(), scan.last()),
-            matrices(
-                operation,
-                gradients.dh(),
-                gradients.dLast(),
-                gradients.dA(),
-                gradients.db(),
-                gradients.dGain(),
-                gradients.dInitial())));
+    CudaScans.diagonalScanBackward(this, scan, gradients);
   }
 
   @Override
   public void s4dScanForward(S4dScan scan) {
-    String operation = "s4dScanForward";
-    check(
-        CudaNative.ssm_cuda_s4d_scan_forward(
-            context,
-            scan.segments().batch(),
-            scan.segments().offsets(),
-            matrices(
-                operation,
-                scan.u(),
-                scan.aBar(),
-                scan.bBar(),
-                scan.c(),
-                scan.skip(),
-                scan.initial(),
-                scan.y(),
-                scan.last())));
+    CudaScans.s4dScanForward(this, scan);
   }
 
   @Override
   public void s4dScanBackward(S4dScan scan, S4dScan.Gradients gradients) {
-    String operation = "s4dScanBackward";
-    check(
-        CudaNative.ssm_cuda_s4d_scan_backward(
-            context,
-            scan.segments().batch(),
-            scan.segments().offsets(),
-            matrices(
-                operation,
-                scan.u(),
-                scan.aBar(),
-                scan.bBar(),
-                scan.c(),
-                scan.skip(),
-                scan.initial(),
-                scan.y(),
-                scan.last()),
-            matrices(
-                operation,
-                gradients.dy(),
-                gradients.dLast(),
-                gradients.du(),
-                gradients.dABar(),
-                gradients.dBBar(),
-                gradients.dC(),
-                gradients.dSkip(),
-                gradients.dInitial())));
+    CudaScans.s4dScanBackward(this, scan, gradients);
   }
 
   @Override
   public void discretizeForward(
       Discretization rule, Tensor logStep, Tensor a, Tensor aBar, Tensor bBar) {
-    String operation = "discretizeForward";
-    check(
-        CudaNative.ssm_cuda_discretize_forward(
-            context,
-            code(rule),
-            matrix(operation, logStep),
-            matrix(operation, a),
-            matrix(operation, aBar),
-            matrix(operation, bBar)));
+    CudaScans.discretizeForward(this, rule, logStep, a, aBar, bBar);
   }
 
   @Override
@@ -791,266 +425,60 @@ public final class CudaKernels implements Kernels {
       Tensor dBBar,
       Tensor dLogStep,
       Tensor dA) {
-    String operation = "discretizeBackward";
-    check(
-        CudaNative.ssm_cuda_discretize_backward(
-            context,
-            code(rule),
-            matrix(operation, logStep),
-            matrix(operation, a),
-            matrix(operation, dABar),
-            matrix(operation, dBBar),
-            matrix(operation, dLogStep),
-            matrix(operation, dA)));
+    CudaScans.discretizeBackward(this, rule, logStep, a, dABar, dBBar, dLogStep, dA);
   }
 
   @Override
   public void gatedLinearAttentionForward(GatedLinearAttention scan) {
-    String operation = "gatedLinearAttentionForward";
-    check(
-        CudaNative.ssm_cuda_gated_linear_attention_forward(
-            context,
-            scan.segments().batch(),
-            scan.segments().offsets(),
-            scan.heads(),
-            matrices(
-                operation,
-                scan.q(),
-                scan.k(),
-                scan.v(),
-                scan.logAlpha(),
-                scan.phase(),
-                scan.initial(),
-                scan.o(),
-                scan.last())));
+    CudaScans.gatedLinearAttentionForward(this, scan);
   }
 
   @Override
   public void gatedLinearAttentionBackward(
       GatedLinearAttention scan, GatedLinearAttention.Gradients gradients) {
-    String operation = "gatedLinearAttentionBackward";
-    check(
-        CudaNative.ssm_cuda_gated_linear_attention_backward(
-            context,
-            scan.segments().batch(),
-            scan.segments().offsets(),
-            scan.heads(),
-            matrices(
-                operation,
-                scan.q(),
-                scan.k(),
-                scan.v(),
-                scan.logAlpha(),
-                scan.phase(),
-                scan.initial(),
-                scan.o(),
-                scan.last()),
-            matrices(
-                operation,
-                gradients.dO(),
-                gradients.dLast(),
-                gradients.dq(),
-                gradients.dk(),
-                gradients.dv(),
-                gradients.dLogAlpha(),
-                gradients.dPhase(),
-                gradients.dInitial())));
+    CudaScans.gatedLinearAttentionBackward(this, scan, gradients);
   }
 
   @Override
   public void deltaRuleForward(DeltaRule rule) {
-    String operation = "deltaRuleForward";
-    check(
-        CudaNative.ssm_cuda_delta_rule_forward(
-            context,
-            rule.segments().batch(),
-            rule.segments().offsets(),
-            rule.heads(),
-            rule.updates(),
-            matrices(
-                operation,
-                rule.q(),
-                rule.k(),
-                rule.v(),
-                rule.beta(),
-                rule.logAlpha(),
-                rule.initial(),
-                rule.o(),
-                rule.last())));
+    CudaScans.deltaRuleForward(this, rule);
   }
 
   @Override
   public void deltaRuleBackward(DeltaRule rule, DeltaRule.Gradients gradients) {
-    String operation = "deltaRuleBackward";
-    check(
-        CudaNative.ssm_cuda_delta_rule_backward(
-            context,
-            rule.segments().batch(),
-            rule.segments().offsets(),
-            rule.heads(),
-            rule.updates(),
-            matrices(
-                operation,
-                rule.q(),
-                rule.k(),
-                rule.v(),
-                rule.beta(),
-                rule.logAlpha(),
-                rule.initial(),
-                rule.o(),
-                rule.last()),
-            matrices(
-                operation,
-                gradients.dO(),
-                gradients.dLast(),
-                gradients.dq(),
-                gradients.dk(),
-                gradients.dv(),
-                gradients.dBeta(),
-                gradients.dLogAlpha(),
-                gradients.dInitial())));
+    CudaScans.deltaRuleBackward(this, rule, gradients);
   }
 
   @Override
   public void structuredCdeForward(StructuredCdeSolve solve) {
-    String operation = "structuredCdeForward";
-    check(
-        CudaNative.ssm_cuda_structured_cde_forward(
-            context,
-            code(solve.solver()),
-            code(solve.structure().kind()),
-            solve.structure().states(),
-            solve.structure().size(),
-            solve.structure().rowBegin(),
-            solve.structure().columns(),
-            solve.segments().batch(),
-            solve.segments().offsets(),
-            matrices(
-                operation,
-                solve.dOmega(),
-                solve.coefficients(),
-                solve.force(),
-                solve.initial(),
-                solve.y(),
-                solve.last())));
+    CudaCde.structuredCdeForward(this, solve);
   }
 
   @Override
   public void structuredCdeBackward(
       StructuredCdeSolve solve, StructuredCdeSolve.Gradients gradients) {
-    String operation = "structuredCdeBackward";
-    check(
-        CudaNative.ssm_cuda_structured_cde_backward(
-            context,
-            code(solve.solver()),
-            code(solve.structure().kind()),
-            solve.structure().states(),
-            solve.structure().size(),
-            solve.structure().rowBegin(),
-            solve.structure().columns(),
-            solve.segments().batch(),
-            solve.segments().offsets(),
-            matrices(
-                operation,
-                solve.dOmega(),
-                solve.coefficients(),
-                solve.force(),
-                solve.initial(),
-                solve.y(),
-                solve.last()),
-            matrices(
-                operation,
-                gradients.dy(),
-                gradients.dLast(),
-                gradients.dDOmega(),
-                gradients.dCoefficients(),
-                gradients.dForce(),
-                gradients.dInitial())));
+    CudaCde.structuredCdeBackward(this, solve, gradients);
   }
 
   @Override
   public void recurrentScanForward(RecurrentScan scan) {
-    String operation = "recurrentScanForward";
-    check(
-        CudaNative.ssm_cuda_recurrent_scan_forward(
-            context,
-            code(scan.cell()),
-            scan.segments().batch(),
-            scan.segments().offsets(),
-            matrices(
-                operation,
-                scan.p(),
-                scan.weight(),
-                scan.initial(),
-                scan.h(),
-                scan.saved(),
-                scan.last())));
+    CudaBaselines.recurrentScanForward(this, scan);
   }
 
   @Override
   public void recurrentScanBackward(RecurrentScan scan, RecurrentScan.Gradients gradients) {
-    String operation = "recurrentScanBackward";
-    check(
-        CudaNative.ssm_cuda_recurrent_scan_backward(
-            context,
-            code(scan.cell()),
-            scan.segments().batch(),
-            scan.segments().offsets(),
-            matrices(
-                operation,
-                scan.p(),
-                scan.weight(),
-                scan.initial(),
-                scan.h(),
-                scan.saved(),
-                scan.last()),
-            matrices(
-                operation,
-                gradients.dh(),
-                gradients.dLast(),
-                gradients.dp(),
-                gradients.dWeight(),
-                gradients.dInitial())));
+    CudaBaselines.recurrentScanBackward(this, scan, gradients);
   }
 
   @Override
   public void causalAttentionForward(CausalAttention attention) {
-    String operation = "causalAttentionForward";
-    check(
-        CudaNative.ssm_cuda_causal_attention_forward(
-            context,
-            attention.segments().batch(),
-            attention.segments().offsets(),
-            attention.keySegments().offsets(),
-            attention.heads(),
-            matrices(
-                operation,
-                attention.q(),
-                attention.k(),
-                attention.v(),
-                attention.o(),
-                attention.logSums())));
+    CudaBaselines.causalAttentionForward(this, attention);
   }
 
   @Override
   public void causalAttentionBackward(
       CausalAttention attention, CausalAttention.Gradients gradients) {
-    String operation = "causalAttentionBackward";
-    check(
-        CudaNative.ssm_cuda_causal_attention_backward(
-            context,
-            attention.segments().batch(),
-            attention.segments().offsets(),
-            attention.keySegments().offsets(),
-            attention.heads(),
-            matrices(
-                operation,
-                attention.q(),
-                attention.k(),
-                attention.v(),
-                attention.o(),
-                attention.logSums()),
-            matrices(operation, gradients.dO(), gradients.dq(), gradients.dk(), gradients.dv())));
+    CudaBaselines.causalAttentionBackward(this, attention, gradients);
   }
 
   // ---------------------------------------------------------------- losses and optimizer
@@ -1058,60 +486,30 @@ public final class CudaKernels implements Kernels {
   @Override
   public double squaredError(
       Tensor prediction, Tensor target, float[] weights, Tensor dPrediction) {
-    String operation = "squaredError";
-    expectLength(operation, weights.length, prediction);
-    double[] sum = new double[1];
-    check(
-        CudaNative.ssm_cuda_squared_error(
-            context,
-            matrix(operation, prediction),
-            matrix(operation, target),
-            weights,
-            matrix(operation, dPrediction),
-            sum));
-    return sum[0];
+    return CudaTraining.squaredError(this, prediction, target, weights, dPrediction);
   }
 
   @Override
   public double softmaxCrossEntropy(Tensor logits, int[] targets, float[] weights, Tensor dLogits) {
-    String operation = "softmaxCrossEntropy";
-    expectLength(operation, targets.length, logits);
-    expectLength(operation, weights.length, logits);
-    double[] sum = new double[1];
-    check(
-        CudaNative.ssm_cuda_softmax_cross_entropy(
-            context, matrix(operation, logits), targets, weights, matrix(operation, dLogits), sum));
-    return sum[0];
+    return CudaTraining.softmaxCrossEntropy(this, logits, targets, weights, dLogits);
   }
 
   @Override
   public void adamStep(
       AdamStep settings, long step, Tensor parameters, Tensor gradient, Tensor m, Tensor v) {
-    String operation = "adamStep";
-    check(
-        CudaNative.ssm_cuda_adam_step(
-            context,
-            settings.learningRate(),
-            settings.beta1(),
-            settings.beta2(),
-            settings.epsilon(),
-            settings.weightDecay(),
-            settings.decoupled() ? 1 : 0,
-            step,
-            matrix(operation, parameters),
-            matrix(operation, gradient),
-            matrix(operation, m),
-            matrix(operation, v)));
+    CudaTraining.adamStep(this, settings, step, parameters, gradient, m, v);
   }
 
   @Override
   public double sumOfSquares(Tensor x) {
-    double[] sum = new double[1];
-    check(CudaNative.ssm_cuda_sum_of_squares(context, matrix("sumOfSquares", x), sum));
-    return sum[0];
+    return CudaTraining.sumOfSquares(this, x);
   }
 
   // ---------------------------------------------------------------- operands
+
+  long context() {
+    return context;
+  }
 
   private void requireOpen(String operation) {
     if (context == 0) {
@@ -1119,12 +517,12 @@ public final class CudaKernels implements Kernels {
     }
   }
 
-  private long[] matrix(String operation, Tensor tensor) {
+  long[] matrix(String operation, Tensor tensor) {
     return matrices(operation, tensor);
   }
 
   /** Tensors, null ones among them, as the library takes them. */
-  private long[] matrices(String operation, Tensor... tensors) {
+  long[] matrices(String operation, Tensor... tensors) {
     requireOpen(operation);
     long[] numbers = new long[4 * tensors.length];
     for (int i = 0; i < tensors.length; i++) {
@@ -1143,61 +541,18 @@ public final class CudaKernels implements Kernels {
     return numbers;
   }
 
-  private static void expectLength(String operation, int length, Tensor tensor) {
+  static void expectLength(String operation, int length, Tensor tensor) {
     if (length != tensor.rows()) {
       throw new IllegalArgumentException(
           operation + ": " + tensor + " does not fit: an array of " + length + " for its rows");
     }
   }
 
-  private static void check(int status) {
+  static void check(int status) {
     if (status == 0) {
       return;
     }
     String sentence = CudaNative.ssm_cuda_error().getString();
     throw status == 1 ? new IllegalArgumentException(sentence) : new DeviceFailure(sentence);
-  }
-
-  private static int code(Activation activation) {
-    return switch (activation) {
-      case NONE -> 0;
-      case GELU -> 1;
-      case SILU -> 2;
-      case TANH -> 3;
-      case RELU -> 4;
-      case SIGMOID -> 5;
-      case SOFTPLUS -> 6;
-    };
-  }
-
-  private static int code(CdeSolver solver) {
-    return switch (solver) {
-      case EULER -> 0;
-      case RK4 -> 1;
-      case EXPONENTIAL -> 2;
-    };
-  }
-
-  private static int code(Discretization rule) {
-    return switch (rule) {
-      case ZERO_ORDER_HOLD -> 0;
-      case BILINEAR -> 1;
-    };
-  }
-
-  private static int code(TransitionStructure.Kind kind) {
-    return switch (kind) {
-      case BLOCK_DIAGONAL -> 0;
-      case DIAGONAL_PLUS_LOW_RANK -> 1;
-      case WALSH_HADAMARD -> 2;
-      case SPARSE -> 3;
-    };
-  }
-
-  private static int code(RecurrentCell cell) {
-    return switch (cell) {
-      case TANH -> 0;
-      case LSTM -> 1;
-    };
   }
 }
