@@ -48,19 +48,36 @@ public enum Device {
   }
 
   /**
-   * Kernels on this device, for one thread.
+   * Kernels on this device, for one thread; a GPU is the first one.
    *
    * @throws InvalidInputException if this machine lacks it
    */
   public Kernels open() {
+    return open(GpuSettings.FIRST);
+  }
+
+  /**
+   * Kernels on this device, for one thread.
+   *
+   * @param gpu nullable: the GPU that may be taken; null: {@link #AUTO} takes none, and {@link
+   *     #GPU} the first one
+   * @throws InvalidInputException if this machine lacks it
+   */
+  public Kernels open(GpuSettings gpu) {
     return switch (this) {
-      case AUTO -> best();
+      case AUTO -> best(gpu);
       case CPU -> host();
-      case GPU ->
-          throw new InvalidInputException(
-              "device gpu is not available here: this build has no CUDA kernels");
+      case GPU -> cuda(gpu == null ? GpuSettings.FIRST : gpu);
       case REFERENCE -> new ReferenceKernels(Precision.FLOAT);
     };
+  }
+
+  private static Kernels cuda(GpuSettings gpu) {
+    Optional<String> reason = CudaKernels.unavailableReason(gpu);
+    if (reason.isPresent()) {
+      throw new InvalidInputException("device gpu is not available here: " + reason.get());
+    }
+    return new CudaKernels(gpu);
   }
 
   private static Kernels host() {
@@ -71,16 +88,31 @@ public enum Device {
     return new HostKernels();
   }
 
-  private static Kernels best() {
-    Optional<String> reason = HostKernels.unavailableReason();
-    Kernels kernels = reason.isEmpty() ? new HostKernels() : new ReferenceKernels(Precision.FLOAT);
+  private static Kernels best(GpuSettings gpu) {
+    Optional<String> noGpu =
+        gpu == null
+            ? Optional.of("no GPU was assigned to the task")
+            : CudaKernels.unavailableReason(gpu);
+    if (noGpu.isEmpty()) {
+      Kernels kernels = new CudaKernels(gpu);
+      announce(kernels, "");
+      return kernels;
+    }
+    Optional<String> noHost = HostKernels.unavailableReason();
+    Kernels kernels = noHost.isEmpty() ? new HostKernels() : new ReferenceKernels(Precision.FLOAT);
+    String reasons = " (no GPU: " + noGpu.get() + noHost.map(why -> "; " + why).orElse("") + ")";
+    announce(kernels, reasons);
+    return kernels;
+  }
+
+  private static void announce(Kernels kernels, String reasons) {
     if (ANNOUNCED.compareAndSet(false, true)) {
-      if (reason.isEmpty()) {
-        LOG.info("Models run on the kernels {}", kernels.description());
+      String sentence = "Models run on the kernels " + kernels.description() + reasons;
+      if (kernels instanceof ReferenceKernels) {
+        LOG.warn(sentence);
       } else {
-        LOG.warn("Models run on the kernels {}: {}", kernels.description(), reason.get());
+        LOG.info(sentence);
       }
     }
-    return kernels;
   }
 }

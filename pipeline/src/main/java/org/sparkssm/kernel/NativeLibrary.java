@@ -1,12 +1,6 @@
 package org.sparkssm.kernel;
 
 import java.io.IOException;
-import java.io.InputStream;
-import java.net.URL;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.Optional;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Loader;
@@ -87,13 +81,10 @@ public final class NativeLibrary {
 
     private static String load() {
       String platform = Loader.getPlatform();
-      String folder = "native/" + platform + "/";
       try {
-        String name = resourceText(folder + "library.name");
-        if (name == null) {
+        if (!PackagedLibrary.load(platform)) {
           return "this build of spark-ssm has no native kernels for " + platform;
         }
-        System.load(unpack(folder + name, name).toString());
         int version = Native.ssm_abi_version();
         if (version != ABI_VERSION) {
           return "the native kernels have ABI version " + version + ", expected " + ABI_VERSION;
@@ -115,49 +106,6 @@ public final class NativeLibrary {
         }
       }
       return null;
-    }
-
-    private static String resourceText(String name) throws IOException {
-      try (InputStream in = NativeLibrary.class.getResourceAsStream(name)) {
-        return in == null ? null : new String(in.readAllBytes(), StandardCharsets.UTF_8).strip();
-      }
-    }
-
-    private static Path unpack(String resource, String name) throws IOException {
-      URL url = NativeLibrary.class.getResource(resource);
-      if (url == null) {
-        throw new IOException("the jar lacks " + resource);
-      }
-      Path folder = cacheFolder();
-      Path library = folder.resolve(name);
-      byte[] content;
-      try (InputStream in = url.openStream()) {
-        content = in.readAllBytes();
-      }
-      if (Files.isRegularFile(library) && Files.size(library) == content.length) {
-        return library;
-      }
-      Files.createDirectories(folder);
-      Path whole = Files.createTempFile(folder, name, ".tmp");
-      try {
-        Files.write(whole, content);
-        Files.move(
-            whole, library, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-      } finally {
-        Files.deleteIfExists(whole);
-      }
-      return library;
-    }
-
-    private static Path cacheFolder() {
-      String folder = System.getProperty(CACHE_PROPERTY);
-      if (folder == null) {
-        folder = System.getenv("SPARK_SSM_CACHE");
-      }
-      if (folder == null) {
-        folder = Path.of(System.getProperty("java.io.tmpdir"), "spark-ssm-native").toString();
-      }
-      return Path.of(folder).toAbsolutePath();
     }
   }
 }

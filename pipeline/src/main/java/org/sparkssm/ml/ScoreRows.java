@@ -14,6 +14,7 @@ import org.sparkssm.model.ModelSpec;
 import org.sparkssm.model.Scaling;
 import org.sparkssm.model.SequenceModel;
 import org.sparkssm.spark.PartitionMap;
+import org.sparkssm.spark.TaskDevice;
 import org.sparkssm.train.LabelledSequence;
 import org.sparkssm.train.PackedSequences;
 
@@ -36,7 +37,7 @@ record ScoreRows(
 
   @Override
   public Iterator<InternalRow> apply(Iterator<InternalRow> rows) {
-    Kernels kernels = device.open();
+    Kernels kernels = TaskDevice.open(device);
     TaskCompletionListener close = context -> kernels.close();
     TaskContext.get().addTaskCompletionListener(close);
     SequenceModel model = new SequenceModel(ModelSpec.parse(spec), scaling);

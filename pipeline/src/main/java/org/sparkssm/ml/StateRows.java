@@ -13,6 +13,7 @@ import org.sparkssm.kernel.Device;
 import org.sparkssm.kernel.Kernels;
 import org.sparkssm.model.RandomLinearCdeStates;
 import org.sparkssm.spark.PartitionMap;
+import org.sparkssm.spark.TaskDevice;
 import org.sparkssm.train.LabelledSequence;
 
 /**
@@ -38,7 +39,7 @@ record StateRows(
 
   @Override
   public Iterator<InternalRow> apply(Iterator<InternalRow> rows) {
-    Kernels kernels = device.open();
+    Kernels kernels = TaskDevice.open(device);
     TaskCompletionListener close = context -> kernels.close();
     TaskContext.get().addTaskCompletionListener(close);
     RandomLinearCdeStates states =

@@ -154,9 +154,10 @@ final class BarrierTraining {
     CoordinatorClient driver =
         new CoordinatorClient(setup.coordinator(), attempt, timeout, cancelled);
     SequenceModel model = new SequenceModel(ModelSpec.parse(setup.spec()), setup.scaling());
-    try (Kernels kernels = setup.device().open();
+    try (Kernels kernels = TaskDevice.open(setup.device());
         ShardWorker sums =
-            new ShardWorker(model, setup.order(), setup.order().seed(), setup.device().open());
+            new ShardWorker(
+                model, setup.order(), setup.order().seed(), TaskDevice.open(setup.device()));
         BarrierExchange exchange =
             new BarrierExchange(
                 worker,

@@ -11,6 +11,7 @@ import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.util.LongAccumulator;
 import org.sparkssm.data.InvalidInputException;
+import org.sparkssm.kernel.CudaKernels;
 import org.sparkssm.kernel.Device;
 import org.sparkssm.model.LossSums;
 import org.sparkssm.model.ModelSpec;
@@ -34,7 +35,9 @@ final class ElasticExchange implements GradientExchange {
   private final JavaRDD<MicroShard> shards;
   private final int microShards;
   private final Setup setup;
-  private final String kernels;
+  private String kernels;
+  private String ownerOfKernels = "the driver";
+  private boolean answered;
 
   /** What a task needs to make a worker; travels with every task. */
   private record Setup(
@@ -46,7 +49,7 @@ final class ElasticExchange implements GradientExchange {
               new SequenceModel(ModelSpec.parse(spec), scaling),
               order,
               order.seed(),
-              device.open());
+              TaskDevice.open(device));
       worker.setParameters(parameters);
       return worker;
     }
@@ -142,13 +145,19 @@ final class ElasticExchange implements GradientExchange {
     }
   }
 
+  /** Tasks have the kernels of the driver, or all of them GPUs, which the driver need not have. */
   private void requireSameKernels(Subtree subtree) {
+    if (!answered && CudaKernels.areDescribedBy(subtree.kernels)) {
+      kernels = subtree.kernels;
+      ownerOfKernels = "the executor of micro-shard " + subtree.first;
+    }
+    answered = true;
     if (!subtree.kernels.equals(kernels)) {
       throw new InvalidInputException(
           KernelsAgreement.difference(
               Map.of(
                   kernels,
-                  List.of("the driver"),
+                  List.of(ownerOfKernels),
                   subtree.kernels,
                   List.of("the executor of micro-shard " + subtree.first))));
     }

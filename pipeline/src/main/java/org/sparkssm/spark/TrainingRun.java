@@ -207,7 +207,7 @@ final class TrainingRun implements AutoCloseable {
     shards
         .mapToPair(
             shard -> {
-              try (Kernels opened = device.open()) {
+              try (Kernels opened = TaskDevice.open(device)) {
                 return new Tuple2<>(
                     shard.number(), new Tuple2<>(DataFingerprint.of(shard), opened.description()));
               }
@@ -310,7 +310,7 @@ final class TrainingRun implements AutoCloseable {
   }
 
   private TrainingResult elastic(EpochOrder order, TrainingState from, int attempt) {
-    try (Kernels optimizer = trainer.device().open();
+    try (Kernels optimizer = TaskDevice.openOnDriver(trainer.device());
         ElasticExchange exchange =
             new ElasticExchange(
                 context,

@@ -15,6 +15,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.sparkssm.data.InvalidInputException;
+import org.sparkssm.kernel.CudaKernels;
+import org.sparkssm.kernel.EmulatedCuda;
 import org.sparkssm.kernel.HostKernels;
 import org.sparkssm.kernel.Kernels;
 import org.sparkssm.kernel.Precision;
@@ -123,31 +125,43 @@ class LayersTest {
   @ParameterizedTest
   @MethodSource("allLayers")
   void hostAgreesWithReferenceInLossAndGradient(String layer) {
+    try (HostKernels host = new HostKernels()) {
+      checkLossAndGradient(host, layer);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("allLayers")
+  void cudaAgreesWithReferenceInLossAndGradient(String layer) {
+    try (CudaKernels cuda = EmulatedCuda.open()) {
+      checkLossAndGradient(cuda, layer);
+    }
+  }
+
+  private void checkLossAndGradient(Kernels kernels, String layer) {
     SequenceModel model = LayerSamples.model(layer);
     double[] values = LayerSamples.parameters(model);
     SequenceBatch batch = SampleBatches.withNumbers(batch(layer, 6, 5, 0, 37, 1, 32), 7, true);
-    try (HostKernels host = new HostKernels()) {
-      Tensor expected = reference.zeros(1, values.length);
-      Tensor actual = host.zeros(1, values.length);
-      LossSums ofReference =
-          model.lossAndGradient(
-              reference, LayerSamples.tensor(reference, values), expected, batch, null);
-      LossSums ofHost =
-          model.lossAndGradient(host, LayerSamples.tensor(host, values), actual, batch, null);
-      assertEquals(ofReference.loss(), ofHost.loss(), 1e-4 * Math.max(1, ofReference.loss()));
-      double[] e = reference.toDoubles(expected);
-      double[] a = host.toDoubles(actual);
-      for (Parameter parameter : model.layout().parameters()) {
-        double scale = 1;
-        double difference = 0;
-        for (int i = parameter.offset(); i < parameter.offset() + parameter.size(); i++) {
-          scale = Math.max(scale, Math.abs(e[i]));
-          difference = Math.max(difference, Math.abs(e[i] - a[i]));
-        }
-        double relative = difference / scale;
-        assertTrue(
-            relative <= 2e-4, () -> layer + " " + parameter.name() + " differs by " + relative);
+    Tensor expected = reference.zeros(1, values.length);
+    Tensor actual = kernels.zeros(1, values.length);
+    LossSums ofReference =
+        model.lossAndGradient(
+            reference, LayerSamples.tensor(reference, values), expected, batch, null);
+    LossSums found =
+        model.lossAndGradient(kernels, LayerSamples.tensor(kernels, values), actual, batch, null);
+    assertEquals(ofReference.loss(), found.loss(), 1e-4 * Math.max(1, ofReference.loss()));
+    double[] e = reference.toDoubles(expected);
+    double[] a = kernels.toDoubles(actual);
+    for (Parameter parameter : model.layout().parameters()) {
+      double scale = 1;
+      double difference = 0;
+      for (int i = parameter.offset(); i < parameter.offset() + parameter.size(); i++) {
+        scale = Math.max(scale, Math.abs(e[i]));
+        difference = Math.max(difference, Math.abs(e[i] - a[i]));
       }
+      double relative = difference / scale;
+      assertTrue(
+          relative <= 2e-4, () -> layer + " " + parameter.name() + " differs by " + relative);
     }
   }
 
