@@ -227,7 +227,7 @@ public record SignatureFeatures(
     LogSignature log = LogSignature.of(plan.channels, depth, basis);
     double[] out =
         new double[plan.arrayLength("the log-signatures", (long) plan.windows() * log.width())];
-    log.batch(packed, plan.begin(), plan.end(), out);
+    log.batch(packed, plan.edges(0), plan.edges(1), out);
     double[][] rows = new double[plan.sequences][];
     for (int b = 0; b < rows.length; b++) {
       rows[b] =
