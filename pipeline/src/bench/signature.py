@@ -1,14 +1,15 @@
 """Signatures, log-signatures and their gradients on one core, against pySigLib and iisignature in the same run.
 
 Ours are the functions of the native kernels' C interface (ssm.h), called by ctypes on NumPy arrays: what the JVM calls
-too, less its copies, which src/jmh measures. Every engine writes a new array at each call, gets the same random walks,
-and its results are compared. pySigLib's and our gradient of a signature take the signature as
-an argument; the gradient of a log-signature begins at the path for both.
+too, less its copies of arrays. Every engine writes a new array at each call and gets the same random walks, and the
+results are compared. pySigLib's and our gradient of a signature take the signature as an argument; the gradient of a
+log-signature begins at the path for both, and pySigLib's time for it is the sum of its three calls, its result compared
+on eight sequences.
 
-    python signature.py [--output results/signature.json] [--seconds 2] [--skip-iisignature]
+    python signature.py [--output results/signature.json] [--seconds 0.3] [--skip-iisignature]
 
 Needs numpy, pysiglib, a C++ compiler and cmake; iisignature if it is there (pip install "setuptools<70" wheel numpy,
-then pip install --no-build-isolation iisignature). Five minutes.
+then pip install --no-build-isolation iisignature). Three minutes after the build.
 
 A row gives milliseconds (the best call), the ratio to pySigLib, and for ours two rates as fractions of the measured peak
 of fused multiply-adds: `executed` counts what our algorithm does per increment, `horner` what Horner's rule on all words
@@ -38,6 +39,20 @@ LARGE = SHAPES[2:]
 PRECISIONS = {"float64": (np.float64, "f64", 1e-10), "float32": (np.float32, "f32", 2e-4)}
 TARGETS = {"forward": 5, "backward": 20, "logForward": 5}
 WORDS = 1
+# What a row that misses a target is bound by, and what was tried; times of its parts were taken in a loop of their own
+# over the kernels' steps, on an EPYC (Zen 4) core.
+NOTES = {
+    ("backward", 2, 6, "float64"): {
+        "bound": "800 cycles an increment for 230 multiply-adds: brackets of 21 short nodes and their gradients go through "
+        "first-level cache buffers (a store each, two cycles), and the last two levels are tiles of one word",
+        "tried": "blocks of 8 to 48 increments: 24 to 32 are best, by 10 %",
+    },
+    ("forward", 3, 8, "float64"): {
+        "bound": "memory: of 64 ms, 27 go to the first touch of the 79 MB of output (19,000 page faults), 5 to writing it, 8 to "
+        "55,675 shuffle terms a vector read from the second-level cache (4 cycles each), 24 to the walk (0.4 of the peak)",
+        "tried": "blocks of 8 to 48 increments: 32 is best; the direct way has half the peak but five times the operations",
+    },
+}
 
 
 def build(folder):
@@ -165,10 +180,8 @@ def measure(library, peaks, shape, precision, options):
     gradient = random.normal(size=signature.shape).astype(dtype)
     log_gradient = random.normal(size=(batch, ours.log_width)).astype(dtype)
 
-    def their_log_backward():
-        again = pysiglib.sig(paths, depth, n_jobs=1)
-        through = sig_to_log_sig_backprop(again, log_gradient, channels, depth, method=1, n_jobs=1)
-        return pysiglib.sig_backprop(paths, again, through, depth, n_jobs=1)
+    def their_log_to_signature():
+        return sig_to_log_sig_backprop(theirs, log_gradient, channels, depth, method=1, n_jobs=1)
 
     calls = {
         "forward": (ours.forward, lambda: pysiglib.sig(paths, depth, n_jobs=1)),
@@ -177,28 +190,31 @@ def measure(library, peaks, shape, precision, options):
             lambda: pysiglib.sig_backprop(paths, theirs, gradient, depth, n_jobs=1),
         ),
         "logForward": (ours.log_forward, lambda: pysiglib.log_sig(paths, depth, method=1, n_jobs=1)),
-        "logBackward": (lambda: ours.log_backward(log_gradient), their_log_backward),
+        "logBackward": (lambda: ours.log_backward(log_gradient), their_log_to_signature),
     }
-    rows, forward_time = [], None
+    rows, times = [], {}
     for operation, (own, their) in calls.items():
         own_time, own_result = best(own, options.seconds)
         their_time, their_result = best(their, options.seconds)
+        if operation == "logBackward":
+            their_time += times["forward"][1] + times["backward"][1]
+            own_result = own_result[:8]
+            their_result = pysiglib.sig_backprop(paths[:8], theirs[:8], their_result[:8], depth, n_jobs=1)
+        times[operation] = own_time, their_time
         error = compare(f"{operation} {shape} {precision}", own_result, their_result, tolerance)
         row = {"operation": operation, "batch": batch, "length": length, "channels": channels, "depth": depth}
         row |= {"precision": precision, "milliseconds": own_time, "pysiglibMilliseconds": their_time}
         row |= {"ratioToPysiglib": their_time / own_time, "difference": error}
-        if operation == "forward":
-            forward_time = row["milliseconds"]
-            if options.iisignature:
-                iisignature = options.iisignature
-                row["iisignatureMilliseconds"] = best(lambda: iisignature.sig(paths, depth), 0)[0]
+        if operation == "forward" and options.iisignature:
+            row["iisignatureMilliseconds"] = best(lambda: options.iisignature.sig(paths, depth), 0)[0]
         if operation == "backward":
-            row["ratioToOwnForward"] = row["milliseconds"] / forward_time
+            row["ratioToOwnForward"] = own_time / times["forward"][0]
         if operation in ("forward", "backward"):
             executed = executed_operations(channels, depth, precision)[operation == "backward"]
             horner = horner_operations(channels, depth) * (3 if operation == "backward" else 1)
-            scale = 2 * batch * (length - 1) / (row["milliseconds"] * 1e-3) / peaks[suffix]
+            scale = 2 * batch * (length - 1) / (own_time * 1e-3) / peaks[suffix]
             row |= {"executedFractionOfPeak": executed * scale, "hornerFractionOfPeak": horner * scale}
+        row |= NOTES.get((operation, channels, depth, precision), {})
         rows.append({key: float(f"{v:.3g}") if isinstance(v, float) else v for key, v in row.items()})
         print(rows[-1], flush=True)
     return rows
@@ -235,7 +251,7 @@ def summarize(rows):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", default=os.path.join(HERE, "results/signature.json"))
-    parser.add_argument("--seconds", type=float, default=0.5, help="of calls for each figure")
+    parser.add_argument("--seconds", type=float, default=0.3, help="of calls for each figure")
     parser.add_argument("--skip-iisignature", action="store_true")
     options = parser.parse_args()
     versions = {"pysiglib": importlib.metadata.version("pysiglib")}

@@ -3,12 +3,14 @@ package org.sparkssm.signature;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.sparkssm.signature.Agreement.assertAgrees;
 import static org.sparkssm.signature.Agreement.toDouble;
 import static org.sparkssm.signature.Agreement.toFloat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.bytedeco.javacpp.BytePointer;
 import org.junit.jupiter.api.AfterEach;
@@ -143,6 +145,85 @@ class SignatureOracleTest {
       compared++;
     }
     assertEquals(29, compared);
+  }
+
+  @ParameterizedTest
+  @MethodSource("targets")
+  void gradientsInBatchesAgreeWithTheOracle(String target) {
+    SignatureBackend backend = backend(target);
+    int compared = 0;
+    for (Case oracle : OracleFile.cases("signature.json")) {
+      int channels = oracle.parameter("channels").asInt();
+      int depth = oracle.parameter("depth").asInt();
+      double[] path = oracle.input("path");
+      long[] begin = {0, 0, 0};
+      long[] end = {path.length / channels, 0, path.length / channels};
+      String what = target + " " + oracle;
+      double[] gradient = new double[path.length];
+      float[] narrow = new float[path.length];
+      // After the path an empty one and the path again, both with cotangent zero.
+      if (oracle.hasCotangent("signature")) {
+        double[] one = oracle.cotangent("signature");
+        double[] cotangents = Arrays.copyOf(one, 3 * one.length);
+        double[] signatures = new double[cotangents.length];
+        backend.forward(path, begin, end, channels, depth, signatures);
+        backend.backward(path, begin, end, channels, depth, signatures, cotangents, gradient);
+        float[] own = new float[cotangents.length];
+        backend.forward(toFloat(path), begin, end, channels, depth, own);
+        backend.backward(
+            toFloat(path), begin, end, channels, depth, own, toFloat(cotangents), narrow);
+      } else if (oracle.hasCotangent("logsignature_words")
+          || oracle.hasCotangent("logsignature_expanded")) {
+        boolean words = oracle.hasCotangent("logsignature_words");
+        double[] one = oracle.cotangent(oracle.kind());
+        double[] cotangents = Arrays.copyOf(one, 3 * one.length);
+        backend.logBackward(path, begin, end, channels, depth, words, cotangents, gradient);
+        backend.logBackward(
+            toFloat(path), begin, end, channels, depth, words, toFloat(cotangents), narrow);
+      } else {
+        continue;
+      }
+      assertAgrees(oracle.gradient("path"), gradient, 1e-11, what);
+      assertAgrees(oracle.gradient("path"), toDouble(narrow), 1e-4, what + " float");
+      compared++;
+    }
+    assertTrue(compared > 10, "compared " + compared);
+  }
+
+  @ParameterizedTest
+  @MethodSource("targets")
+  void logSignaturesInBatchesAgreeWithTheOracle(String target) {
+    SignatureBackend backend = backend(target);
+    for (Case oracle : OracleFile.cases("signature.json", "logsignature")) {
+      int channels = oracle.parameter("channels").asInt();
+      int depth = oracle.parameter("depth").asInt();
+      double[] path = oracle.input("path");
+      long[] begin = {0, 0, 0};
+      long[] end = {path.length / channels, 0, path.length / channels};
+      double largest = 0;
+      for (double entry : Signature.of(path, channels, depth)) {
+        largest = Math.max(largest, Math.abs(entry));
+      }
+      for (boolean words : new boolean[] {true, false}) {
+        String name = words ? "logsignature_words" : "logsignature_expanded";
+        if (oracle.hasOutput(name)) {
+          double[] expected = oracle.output(name);
+          int width = expected.length;
+          double[] out = new double[3 * width];
+          float[] narrow = new float[3 * width];
+          backend.logForward(path, begin, end, channels, depth, words, out);
+          backend.logForward(toFloat(path), begin, end, channels, depth, words, narrow);
+          String what = target + " " + name + " " + oracle;
+          for (int b = 0; b < 3; b += 2) {
+            assertAgrees(expected, row(out, b, width), DOUBLE, what);
+            // A logarithm is the difference of a signature's entries.
+            assertArrayEquals(
+                expected, row(toDouble(narrow), b, width), FLOAT * (1 + largest), what);
+          }
+          assertArrayEquals(new double[width], row(out, 1, width), what);
+        }
+      }
+    }
   }
 
   @Test

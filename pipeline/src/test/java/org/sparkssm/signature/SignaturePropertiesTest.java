@@ -26,12 +26,9 @@ class SignaturePropertiesTest {
     double[] first = Arrays.copyOf(path, (split + 1) * channels);
     double[] second = Arrays.copyOfRange(path, split * channels, path.length);
     assertAgrees(
-        Signature.of(path, channels, depth),
+        signature(path, channels, depth),
         TensorAlgebra.combine(
-            Signature.of(first, channels, depth),
-            Signature.of(second, channels, depth),
-            channels,
-            depth),
+            signature(first, channels, depth), signature(second, channels, depth), channels, depth),
         TOLERANCE,
         "concatenation");
   }
@@ -47,9 +44,9 @@ class SignaturePropertiesTest {
     for (int l = 0; l < length; l++) {
       System.arraycopy(path, l * channels, reversed, (length - 1 - l) * channels, channels);
     }
-    double[] signature = Signature.of(path, channels, depth);
+    double[] signature = signature(path, channels, depth);
     double[] inverse = TensorAlgebra.inverse(signature, channels, depth);
-    assertAgrees(Signature.of(reversed, channels, depth), inverse, TOLERANCE, "reversal");
+    assertAgrees(signature(reversed, channels, depth), inverse, TOLERANCE, "reversal");
     double[] product = TensorAlgebra.combine(signature, inverse, channels, depth);
     double largest = Arrays.stream(signature).map(Math::abs).max().orElse(0);
     assertArrayEquals(
@@ -64,7 +61,7 @@ class SignaturePropertiesTest {
       @ForAll @IntRange(min = 1, max = 3) int sizeV,
       @ForAll long seed) {
     int depth = sizeU + sizeV;
-    double[] signature = Signature.of(path(length, channels, seed), channels, depth);
+    double[] signature = signature(path(length, channels, seed), channels, depth);
     SplittableRandom random = new SplittableRandom(seed);
     int[] u = random.ints(sizeU, 0, channels).toArray();
     int[] v = random.ints(sizeV, 0, channels).toArray();
@@ -94,8 +91,8 @@ class SignaturePropertiesTest {
       }
     }
     assertAgrees(
-        Signature.of(path, channels, depth),
-        Signature.of(refined, channels, depth),
+        signature(path, channels, depth),
+        signature(refined, channels, depth),
         TOLERANCE,
         "reparametrization");
   }
@@ -106,9 +103,42 @@ class SignaturePropertiesTest {
       @ForAll @IntRange(min = 1, max = 5) int depth,
       @ForAll @IntRange(min = 1, max = 20) int length,
       @ForAll long seed) {
-    double[] signature = Signature.of(path(length, channels, seed), channels, depth);
+    double[] signature = signature(path(length, channels, seed), channels, depth);
     double[] log = TensorAlgebra.log(signature, channels, depth);
     assertAgrees(signature, TensorAlgebra.exp(log, channels, depth), TOLERANCE, "exp of log");
+  }
+
+  @Property(tries = 60)
+  void gradientsAlongThePathAreThoseOfThePlainReversal(
+      @ForAll @IntRange(min = 1, max = 5) int channels,
+      @ForAll @IntRange(min = 1, max = 5) int depth,
+      @ForAll @IntRange(min = 0, max = 60) int length,
+      @ForAll long seed) {
+    double[] path = path(length, channels, seed);
+    int width = (int) SignatureSize.width(channels, depth);
+    SplittableRandom random = new SplittableRandom(seed + 1);
+    double[] cotangents = random.doubles(2L * width, -1, 1).toArray();
+    long[] begin = {0, length / 3};
+    long[] end = {length, length};
+    double[] signatures = new double[2 * width];
+    Signature.batch(path, begin, end, channels, depth, signatures);
+    double[] gradient = new double[path.length];
+    Signature.batchBackward(path, begin, end, channels, depth, signatures, cotangents, gradient);
+    double[] expected = new double[path.length];
+    new JavaSignatures()
+        .backward(path, begin, end, channels, depth, signatures, cotangents, expected);
+    assertAgrees(expected, gradient, TOLERANCE, "gradient of overlapping ranges");
+    float[] narrow = new float[path.length];
+    Signature.batchBackward(
+        Agreement.toFloat(path),
+        begin,
+        end,
+        channels,
+        depth,
+        Agreement.toFloat(signatures),
+        Agreement.toFloat(cotangents),
+        narrow);
+    assertAgrees(expected, Agreement.toDouble(narrow), 1e-4, "gradient in float");
   }
 
   private static double sumOfShuffles(
@@ -126,6 +156,21 @@ class SignaturePropertiesTest {
       sum += sumOfShuffles(u, i, v, j + 1, word, channels, signature);
     }
     return sum;
+  }
+
+  /**
+   * The signature as computed within a batch: there only the Lyndon words are followed along the
+   * path, and the other entries come from relations.
+   */
+  private static double[] signature(double[] path, int channels, int depth) {
+    int width = (int) SignatureSize.width(channels, depth);
+    long length = path.length / channels;
+    double[] out = new double[3 * width];
+    long[] begin = {0, length / 2, 0};
+    Signature.batch(path, begin, new long[] {length, length, length / 2}, channels, depth, out);
+    double[] batched = Arrays.copyOf(out, width);
+    assertAgrees(Signature.of(path, channels, depth), batched, TOLERANCE, "alone and in a batch");
+    return batched;
   }
 
   private static double[] path(int length, int channels, long seed) {
