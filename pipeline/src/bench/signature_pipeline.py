@@ -3,11 +3,12 @@
 The peer is a pandas_udf that calls pySigLib for a batch of 1,000 sequences; ours are the SQL function path_signature and
 the SignatureTransformer. Every row is a Spark of its own with the same data, cores, memory and Parquet settings, started
 from PySpark; its figure is the best of the runs after the first. Two settings of the writer are measured: Spark's own,
-and the one that udfs/README.md describes (two-level arrays, no dictionary), for the peer as well.
+and the one that udfs/README.md describes (two-level arrays, no dictionary), for the peer as well. Beside them stands what
+one call of path_signature costs in generated code, and how much of it is the library's own call for one sequence.
 
     python signature_pipeline.py [--count 100000] [--runs 4] [--jar spark-ssm-jobs.jar] [--output results/FILE.json]
 
-Needs pyspark 4.1, pyarrow, pandas and pysiglib; the project built by `mvn -DskipTests package`.
+Needs pyspark 4.1, pyarrow, pandas and pysiglib; the project built by `mvn -DskipTests package`, with its test classes.
 """
 
 import argparse
@@ -109,6 +110,22 @@ def run(engine, cores, writer, folder, runs, jar):
     print(json.dumps({"seconds": seconds, "first": list(first)}))
 
 
+def calls(jar):
+    """Nanoseconds a row of the SQL function in generated code, for rows from rows and from columns."""
+    opens = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in ("java.nio", "java.lang", "sun.nio.ch", "java.util")]
+    classes = ":".join([os.path.join(ROOT, "udfs/target/test-classes"), jar, os.path.join(ROOT, "jobs/target/runtime/*")])
+    command = ["java", "-Xmx1g", *opens, "-cp", classes, "org.sparkssm.sql.SignatureCallBenchmark"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        machine.fail(f"SignatureCallBenchmark ended with {done.returncode}: {done.stderr.strip()[-2000:]}")
+    rows = []
+    for line in done.stdout.strip().splitlines():
+        found = json.loads(line)
+        found["overheadNanosecondsPerRow"] = found["nanosecondsPerRow"] - found["libraryNanosecondsPerRow"]
+        rows.append({"engine": "sql call", **found})
+    return rows
+
+
 def measure(engine, cores, writer, folder, options):
     """One row of the result, from a process of its own."""
     command = [sys.executable, __file__, "--engine", engine, "--cores", str(cores), "--writer", writer]
@@ -162,8 +179,11 @@ def main():
                     row["ratioToPeer"] = round(two["peer"] / row["seconds"], 2)
                     one = next(r for r in rows if (r["engine"], r["cores"], r["writer"]) == (row["engine"], 1, writer))
                     row["ratioToOneCore"] = round(one["seconds"] / row["seconds"], 2)
+                    if row["engine"] == "sql":
+                        row["ratioToTransformer"] = round(two["transformer"] / row["seconds"], 2)
     finally:
         shutil.rmtree(folder)
+    rows += calls(options.jar)
     versions = {name: importlib.metadata.version(name) for name in ("pyspark", "pysiglib")}
     shape = {"count": options.count, "length": LENGTH, "channels": CHANNELS, "depth": DEPTH, "precision": "float32"}
     machine.write(options.output, "signature_pipeline", rows, **versions, **shape)

@@ -3,6 +3,8 @@ package org.sparkssm.sql;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.UnsafeArrayData;
 import org.apache.spark.sql.catalyst.util.ArrayData;
+import org.apache.spark.sql.vectorized.ColumnarArray;
+import org.apache.spark.unsafe.Platform;
 import org.apache.spark.unsafe.types.UTF8String;
 import org.sparkssm.data.InvalidInputException;
 
@@ -15,13 +17,41 @@ public final class ArrayValues {
 
   /** The array itself, if it has no null inside. */
   public static ArrayData withoutNulls(ArrayData array, UTF8String function, UTF8String name) {
-    for (int i = 0; i < array.numElements(); i++) {
-      if (array.isNullAt(i)) {
-        throw new InvalidInputException(
-            function + ": " + name + " has a null at position " + i + ", expected a number");
-      }
+    int position = firstNull(array);
+    if (position < array.numElements()) {
+      throw new InvalidInputException(
+          function + ": " + name + " has a null at position " + position + ", expected a number");
     }
     return array;
+  }
+
+  /**
+   * The position of the first null; the number of elements if there is none. A loop for each form
+   * of arrays is compiled for its own isNullAt.
+   */
+  private static int firstNull(ArrayData array) {
+    int size = array.numElements();
+    int i = 0;
+    if (array instanceof UnsafeArrayData unsafe) {
+      // 64 bits a word after the number of elements, set where an element is null.
+      long word = unsafe.getBaseOffset() + Long.BYTES;
+      while (i < size && Platform.getLong(unsafe.getBaseObject(), word) == 0) {
+        i += Long.SIZE;
+        word += Long.BYTES;
+      }
+      while (i < size && !unsafe.isNullAt(i)) {
+        i++;
+      }
+    } else if (array instanceof ColumnarArray columnar) {
+      while (i < size && !columnar.isNullAt(i)) {
+        i++;
+      }
+    } else {
+      while (i < size && !array.isNullAt(i)) {
+        i++;
+      }
+    }
+    return Math.min(i, size);
   }
 
   /** The points of a path one after another, as floats. */

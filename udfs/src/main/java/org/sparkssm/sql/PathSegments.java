@@ -122,13 +122,18 @@ final class PathSegments {
   /** The signature of all points in order of time; null if there is none. */
   double[] signature() {
     double[] whole = null;
+    double[] start = null;
     double[] end = null;
     for (Segment segment : segments.values()) {
       double[] own = segment.folded();
-      whole =
-          whole == null
-              ? own.clone()
-              : product(product(whole, line(end, segment.firstPoint())), own);
+      if (whole == null) {
+        whole = own.clone();
+        start = segment.firstPoint();
+      } else {
+        double[] next = segment.firstPoint();
+        whole = withIncrement(product(whole, line(end, next)), start, next);
+        whole = withIncrement(product(whole, own), start, segment.lastPoint());
+      }
       end = segment.lastPoint();
     }
     return whole;
@@ -229,6 +234,17 @@ final class PathSegments {
     return TensorAlgebra.combine(a, b, channels, depth);
   }
 
+  /**
+   * Sets level 1 to the increment between two points, which it is. As a sum of steps it would lose
+   * digits with their number, and every later product would carry that into the higher levels.
+   */
+  private static double[] withIncrement(double[] signature, double[] from, double[] to) {
+    for (int c = 0; c < from.length; c++) {
+      signature[c] = to[c] - from[c];
+    }
+    return signature;
+  }
+
   private double[] line(double[] from, double[] to) {
     double[] path = Arrays.copyOf(from, 2 * channels);
     System.arraycopy(to, 0, path, channels, channels);
@@ -306,8 +322,10 @@ final class PathSegments {
           buffered * channels == buffer.length
               ? buffer
               : Arrays.copyOf(buffer, buffered * channels);
+      double[] end = lastPoint();
       double[] own = Signature.of(points, channels, depth);
-      signature = signature.length == 0 ? own : product(signature, own);
+      withIncrement(own, Arrays.copyOf(points, channels), end);
+      signature = signature.length == 0 ? own : withIncrement(product(signature, own), first, end);
       System.arraycopy(buffer, (buffered - 1) * channels, buffer, 0, channels);
       buffered = 1;
     }

@@ -9,19 +9,21 @@ import java.util.Arrays;
  * <pre>
  * S_i += dx_i,  S_ij += (x_i + dx_i / 2) dx_j,  S_ijk += (S_ij + x_i dx_j / 2 + dx_i dx_j / 6) dx_k
  * </pre>
+ *
+ * <p>Sums have 31 digits: over millions of steps they may grow large before they cancel.
  */
 final class IteratedSums {
   private final int channels;
-  private final double[] first;
-  private final double[] second;
-  private final double[] third;
+  private final Extended[] first;
+  private final Extended[] second;
+  private final Extended[] third;
   private double[] last;
 
   IteratedSums(int channels) {
     this.channels = channels;
-    first = new double[channels];
-    second = new double[channels * channels];
-    third = new double[channels * channels * channels];
+    first = zeros(channels);
+    second = zeros(channels * channels);
+    third = zeros(channels * channels * channels);
   }
 
   /** Of a path, {@code [length, channels]} row-major. */
@@ -36,22 +38,23 @@ final class IteratedSums {
   /** Takes the next point. */
   void add(double... point) {
     if (last != null) {
-      double[] dx = new double[channels];
+      Extended[] dx = new Extended[channels];
       for (int c = 0; c < channels; c++) {
-        dx[c] = point[c] - last[c];
+        dx[c] = Extended.difference(point[c], last[c]);
       }
       for (int i = 0; i < channels; i++) {
         for (int j = 0; j < channels; j++) {
           int ij = i * channels + j;
-          double inner = second[ij] + first[i] * dx[j] / 2 + dx[i] * dx[j] / 6;
+          Extended inner =
+              second[ij].plus(first[i].times(dx[j]).half()).plus(dx[i].times(dx[j]).over(6));
           for (int k = 0; k < channels; k++) {
-            third[ij * channels + k] += inner * dx[k];
+            third[ij * channels + k] = third[ij * channels + k].plus(inner.times(dx[k]));
           }
-          second[ij] += (first[i] + dx[i] / 2) * dx[j];
+          second[ij] = second[ij].plus(first[i].plus(dx[i].half()).times(dx[j]));
         }
       }
       for (int i = 0; i < channels; i++) {
-        first[i] += dx[i];
+        first[i] = first[i].plus(dx[i]);
       }
     }
     last = point.clone();
@@ -59,15 +62,16 @@ final class IteratedSums {
 
   /** The levels up to {@code depth} one after another. */
   double[] upTo(int depth) {
-    double[][] levels = {first, second, third};
-    int size = 0;
-    for (int k = 0; k < depth; k++) {
-      size += levels[k].length;
-    }
-    double[] out = new double[size];
-    for (int k = 0, at = 0; k < depth; at += levels[k].length, k++) {
-      System.arraycopy(levels[k], 0, out, at, levels[k].length);
-    }
-    return out;
+    Extended[][] levels = {first, second, third};
+    return Arrays.stream(levels, 0, depth)
+        .flatMap(Arrays::stream)
+        .mapToDouble(Extended::high)
+        .toArray();
+  }
+
+  private static Extended[] zeros(int size) {
+    Extended[] zeros = new Extended[size];
+    Arrays.fill(zeros, Extended.ZERO);
+    return zeros;
   }
 }

@@ -11,9 +11,9 @@ final class LongPathProgram {
 
   private LongPathProgram() {}
 
-  /** The point at time t: a spring, whose area grows from turn to turn. */
+  /** The point at time t: two sawtooths, whose signature grows and cancels again and again. */
   static double[] point(long t) {
-    return new double[] {Math.cos(t / 100.0), Math.sin(t / 100.0) + t / 1e6};
+    return new double[] {(t % 1009) / 1009.0, (t * t % 1013) / 1013.0};
   }
 
   /** Arguments: the number of points, and a folder for what does not fit the heap. */
@@ -32,7 +32,7 @@ final class LongPathProgram {
     List<Double> signature =
         spark
             .sql(
-                "SELECT path_signature_agg(t, array(cos(t / 100), sin(t / 100) + t / 1e6D), "
+                "SELECT path_signature_agg(t, array((t % 1009) / 1009D, (t * t % 1013) / 1013D), "
                     + DEPTH
                     + ") FROM (SELECT (id * 7368787 + 12345) % "
                     + count
