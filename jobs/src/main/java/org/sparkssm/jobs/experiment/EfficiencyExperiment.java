@@ -196,7 +196,7 @@ final class EfficiencyExperiment implements Experiment {
         "training-width",
         "nanosecondsPerStep",
         "ns per step");
-    figure(findings, inference, "position", "inference", "seconds", "seconds per step");
+    figure(findings, inference, "position", "inference", "median", "seconds per step");
     figure(findings, inference, "position", "inference-memory", "megabytes", "MB of state");
     table(findings, byLength, inference, last);
     slopeClaims(findings, byLength, inference);
@@ -238,17 +238,19 @@ final class EfficiencyExperiment implements Experiment {
     for (String layer : LAYERS.keySet()) {
       Results pass = training.where("layer", layer);
       Results step = inference.where("layer", layer);
-      if (!pass.isEmpty() && !step.isEmpty()) {
-        Result passed = pass.where("size", size).all().get(0);
-        Result stepped = step.where("size", size).all().get(0);
+      Results longest = pass.where("size", size);
+      Results latest = step.where("size", size);
+      if (!longest.isEmpty() && !latest.isEmpty()) {
+        Result passed = longest.all().get(0);
+        Result stepped = latest.all().get(0);
         rows.add(
             List.of(
                 layer,
                 timeOf(passed, 1e3, "ms"),
-                slope(pass, "seconds"),
+                slope(pass, "median"),
                 megabytes(passed),
                 timeOf(stepped, 1e6, "us"),
-                slope(step, "seconds"),
+                slope(step, "median"),
                 megabytes(stepped)));
       }
     }
@@ -264,10 +266,10 @@ final class EfficiencyExperiment implements Experiment {
     return String.format(
         Locale.ROOT,
         "%.3g %s (%.3g to %.3g)",
-        factor * run.number("seconds"),
+        factor * run.number("median"),
         unit,
-        factor * run.number("secondsLow"),
-        factor * run.number("secondsHigh"));
+        factor * run.number("lowerQuartile"),
+        factor * run.number("upperQuartile"));
   }
 
   private static String megabytes(Result run) {
@@ -295,8 +297,8 @@ final class EfficiencyExperiment implements Experiment {
       Results pass = training.where("layer", layer);
       Results step = inference.where("layer", layer);
       if (!layer.equals(ATTENTION) && !pass.isEmpty() && !step.isEmpty()) {
-        recurrent.add(exponent(pass, "seconds"));
-        steps.add(exponent(step, "seconds"));
+        recurrent.add(exponent(pass, "median"));
+        steps.add(exponent(step, "median"));
       }
     }
     Results attention = training.where("layer", ATTENTION);
@@ -309,15 +311,15 @@ final class EfficiencyExperiment implements Experiment {
     Band flat = Band.of(steps.stream().mapToDouble(Double::doubleValue).toArray());
     findings.claim(
         "A training pass of a recurrence takes time in proportion to the length; attention takes more.",
-        Verdict.of(linear.high() < 1.2 && exponent(attention, "seconds") > linear.high()),
+        Verdict.of(linear.high() < 1.2 && exponent(attention, "median") > linear.high()),
         "exponents of recurrences %.2f to %.2f, of attention %s"
-            .formatted(linear.low(), linear.high(), slope(attention, "seconds")));
+            .formatted(linear.low(), linear.high(), slope(attention, "median")));
     findings.claim(
         "A step of a recurrence costs the same at every position; one of attention costs more and more.",
         Verdict.of(
-            flat.high() < 0.2 && exponent(attentionStep, "seconds") > 2 * Math.max(0, flat.high())),
+            flat.high() < 0.2 && exponent(attentionStep, "median") > 2 * Math.max(0, flat.high())),
         "exponents of recurrences %.2f to %.2f, of attention %s"
-            .formatted(flat.low(), flat.high(), slope(attentionStep, "seconds")));
+            .formatted(flat.low(), flat.high(), slope(attentionStep, "median")));
   }
 
   private static void targets(Findings findings, Results results, Scale scale) {

@@ -49,9 +49,9 @@ final class LayerCost {
   /**
    * Loss and gradient of a batch.
    *
-   * @return {@code seconds} of the median pass, {@code secondsLow}, {@code secondsHigh}
-   *     (quartiles), {@code nanosecondsPerStep}, and {@code megabytes} that a pass touches beyond
-   *     one over sequences of one step, where the system tells
+   * @return {@code median} seconds of a pass, {@code lowerQuartile}, {@code upperQuartile}, {@code
+   *     nanosecondsPerStep}, and {@code megabytes} that a pass touches beyond one over sequences of
+   *     one step, where the system tells
    */
   ObjectNode training(int sequences, int length) {
     ObjectNode values = JSON.createObjectNode();
@@ -69,14 +69,14 @@ final class LayerCost {
             values.put("megabytes", Math.max(0, whole.getAsLong() - least.getAsLong()) / 1e6);
           }
         });
-    values.put("nanosecondsPerStep", 1e9 * values.path("seconds").asDouble() / sequences / length);
+    values.put("nanosecondsPerStep", 1e9 * values.path("median").asDouble() / sequences / length);
     return values;
   }
 
   /**
    * One step after a number of others.
    *
-   * @return {@code seconds} of the median step and its quartiles, and {@code megabytes} of the heap
+   * @return {@code median} seconds of a step and its quartiles, and {@code megabytes} of the heap
    *     that the state of the sequences takes after a collection of garbage
    */
   ObjectNode inference(int sequences, int position) {
@@ -130,9 +130,9 @@ final class LayerCost {
       seconds[seconds.length - 1] = taken;
     }
     Arrays.sort(seconds);
-    values.put("seconds", seconds[seconds.length / 2]);
-    values.put("secondsLow", seconds[seconds.length / 4]);
-    values.put("secondsHigh", seconds[seconds.length * 3 / 4]);
+    values.put("median", seconds[seconds.length / 2]);
+    values.put("lowerQuartile", seconds[seconds.length / 4]);
+    values.put("upperQuartile", seconds[seconds.length * 3 / 4]);
   }
 
   private static long heap() {
