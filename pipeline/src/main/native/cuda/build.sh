@@ -44,10 +44,10 @@ if [ "$kind" = emulation ]; then
   exit 0
 fi
 
-# An executor may have an older glibc than this machine.
+# An executor may have an older glibc than this machine; the static CUDA runtime takes threads from where they are since 2.34.
 newest=$(readelf -V "$library" | grep -o 'GLIBC_[0-9.]*' | sort -uV | tail -1)
-if [ "$(printf '%s\n' "$newest" GLIBC_2.28 | sort -V | tail -1)" != GLIBC_2.28 ]; then
-  echo "spark-ssm: the CUDA library needs $newest, but it must load on glibc 2.28:" \
+if [ "$(printf '%s\n' "$newest" GLIBC_2.34 | sort -V | tail -1)" != GLIBC_2.34 ]; then
+  echo "spark-ssm: the CUDA library needs $newest, but it must load on glibc 2.34:" \
     "$(readelf -W --dyn-syms "$library" | grep -o "[A-Za-z_0-9]*@$newest" | sort -u | tr '\n' ' ')"
   exit 1
 fi
