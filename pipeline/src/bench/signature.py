@@ -50,8 +50,8 @@ NOTES = {
     },
     ("forward", 3, 8, "float64"): {
         "bound": "memory: of 64 ms, by difference 27 go to the first touch of the 79 MB of output, 5 to writing it, 8 "
-        "to the 55,675 shuffle terms of a vector, read from the second-level cache at 4 cycles each, and 24 to the walk, "
-        "which runs at 0.4 of the peak",
+        "to the 55,675 shuffle terms of a vector, read from the second-level cache at 4 cycles each, and 24 to the "
+        "walk, which runs at 0.4 of the peak",
         "tried": "blocks of 8 to 48 increments: 32 is best; the direct way has five times the operations",
     },
 }
