@@ -5,7 +5,10 @@ import java.util.List;
 import java.util.Random;
 import java.util.function.Supplier;
 
-/** Writes calls of the SQL functions with arguments of any kind, many of them wrong. */
+/**
+ * Writes calls of the SQL functions with arguments of any kind, many of them wrong: literals and
+ * columns, of every type, with nulls, ragged, empty, and requests for results beyond any memory.
+ */
 final class RandomCall {
   private static final String[] FUNCTIONS =
       SparkSsmFunctions.all().stream().map(SqlFunction::name).toArray(String[]::new);
@@ -57,6 +60,38 @@ final class RandomCall {
     "id",
     "rand(3)",
     "3.25BD"
+  };
+  private static final String[] TYPES = {
+    "float",
+    "double",
+    "int",
+    "bigint",
+    "smallint",
+    "tinyint",
+    "string",
+    "boolean",
+    "decimal(38, 6)",
+    "decimal(9, 2)"
+  };
+  private static final String[] NO_NUMBERS = {
+    "map(1, 2)",
+    "X'00ff'",
+    "DATE '2020-01-01'",
+    "TIMESTAMP '2020-01-01 00:00:00'",
+    "INTERVAL 1 DAY",
+    "true",
+    "array(map(1, array(2)))",
+    "array(array(array(1D)))",
+    "named_struct('a', named_struct('b', 1))",
+    "array(named_struct('a', 'x', 'b', 1))",
+    "array(DATE '2020-01-01')",
+    "array()",
+    "array(array())",
+    "array(NULL)",
+    "array(array(NULL), NULL)",
+    "array(NULL, named_struct('x', 1F, 'y', NULL))",
+    "(SELECT array(1D, 2D))",
+    "split('a,b', ',')"
   };
   private static final String[] TIMES = {
     "id", "-id", "id % 3", "timestamp_micros(id)", "date_add(DATE '2020-01-01', CAST(id AS INT))",
@@ -125,7 +160,7 @@ final class RandomCall {
   }
 
   private String anything() {
-    return switch (random.nextInt(8)) {
+    return switch (random.nextInt(11)) {
       case 0 -> "NULL";
       case 1 -> one(NUMBERS);
       case 2 -> array(this::point, random.nextInt(4));
@@ -139,8 +174,39 @@ final class RandomCall {
               + "), i -> "
               + type()
               + "(i * i % 7))";
+      case 7 -> one(NO_NUMBERS);
+      case 8 -> ragged();
+      case 9 ->
+          "transform(sequence(1, " + (1 + random.nextInt(3000)) + "), i -> " + element() + ")";
       default -> array(this::numbers, random.nextInt(3));
     };
+  }
+
+  /** Another length, or null, in every row; points of another size at every step. */
+  private String ragged() {
+    return switch (random.nextInt(4)) {
+      case 0 -> "IF(id % 3 = 1, NULL, transform(sequence(0, id * 2 % 7), i -> " + element() + "))";
+      case 1 -> "transform(sequence(0, id), i -> transform(sequence(0, i % 3), c -> rand(c)))";
+      case 2 -> "transform(sequence(0, id), i -> IF(i % 4 = 3, NULL, array(i, i * i)))";
+      default -> "transform(sequence(0, id), i -> named_struct('x', i, 'y', IF(i = 3, NULL, 1F)))";
+    };
+  }
+
+  /** Of a long array, by the number i of the element. */
+  private String element() {
+    return one(
+        new String[] {
+          "i",
+          "i * 0.25",
+          "float(i % 5)",
+          "double(i) * 1e305",
+          "IF(i % 50 = 49, NULL, 1F)",
+          "1 / i",
+          "array(i % 2, i % 3)",
+          "struct(i % 2, float(i % 3))",
+          "float(sin(i))",
+          "1e308 * i"
+        });
   }
 
   private String point() {
@@ -165,7 +231,7 @@ final class RandomCall {
   }
 
   private String type() {
-    return one(new String[] {"float", "double", "int", "bigint", "smallint", "string", "boolean"});
+    return one(TYPES);
   }
 
   private String one(String[] choices) {
