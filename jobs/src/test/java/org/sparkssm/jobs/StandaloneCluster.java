@@ -2,9 +2,11 @@ package org.sparkssm.jobs;
 
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.TreeMap;
 
 /**
- * A standalone Spark master with two workers of one core and 1 GiB each, in processes of their own.
+ * A standalone Spark master with workers, two of one core and 1 GiB each if not said otherwise, in
+ * processes of their own.
  */
 final class StandaloneCluster implements AutoCloseable {
   private final Path folder;
@@ -19,15 +21,23 @@ final class StandaloneCluster implements AutoCloseable {
 
   /** Starts one that keeps its logs in {@code folder}. */
   static StandaloneCluster start(Path folder) {
+    return start(folder, 2, 1, Map.of());
+  }
+
+  /** Starts one of as many workers, of as many cores each, in an environment. */
+  static StandaloneCluster start(
+      Path folder, int workers, int cores, Map<String, String> environment) {
     Path home = sparkHome();
+    Map<String, String> variables = new TreeMap<>(environment);
+    variables.put("SPARK_HOME", home.toString());
     String master =
         Launcher.script(
-                Map.of("SPARK_HOME", home.toString()),
+                variables,
                 "deploy/standalone/start.sh",
                 folder.toString(),
-                "2",
-                "1",
-                "1g")
+                String.valueOf(workers),
+                String.valueOf(cores),
+                cores + "g")
             .orFail()
             .out()
             .strip();
