@@ -30,7 +30,7 @@ import time
 import machine
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
-PARAMETERS, SUMS = 262_144, 300
+PARAMETERS, SUMS = 262_144, 1000
 MAMBA = ["--model", "mamba", "--width", "64", "--batch", "32", "--validation-fraction", "0", "--epochs", "1"]
 TINY = ["--model", "linear-cde", "--width", "4", "--state", "4", "--blocks", "1", "--batch", "8",
         "--validation-fraction", "0", "--epochs", "1"]  # fmt: skip
@@ -225,19 +225,26 @@ def main():
     parser.add_argument("--output", default=os.path.join(os.path.dirname(__file__), "results", "training.json"))
     options = parser.parse_args()
     wanted = options.only.split(",")
-    rows = [row for part in (exchange, spill) if part.__name__ in wanted for row in part()]
+    for part in (exchange, spill):
+        if part.__name__ in wanted:
+            keep(options.output, part())
     parts = [part for part in (modes, executors, microshards, checkpoints, epoch) if part.__name__ in wanted]
     if parts:
         cluster = Cluster()
         try:
             for part in parts:
-                rows += part(cluster)
+                keep(options.output, part(cluster))
         finally:
             cluster.close()
-    if os.path.exists(options.output):
-        with open(options.output) as earlier:
-            rows = [row for row in json.load(earlier)["rows"] if row["row"] not in wanted] + rows
-    machine.write(options.output, "training", rows)
+
+
+def keep(path, rows):
+    """Puts rows in the place of those of the same name."""
+    others = []
+    if os.path.exists(path):
+        with open(path) as earlier:
+            others = [row for row in json.load(earlier)["rows"] if row["row"] != rows[0]["row"]]
+    machine.write(path, "training", others + rows)
 
 
 if __name__ == "__main__":

@@ -27,8 +27,10 @@ import org.sparkssm.train.Sequences;
  * sequence stay in memory. The file goes when the object is no longer reachable, and with the
  * process.
  *
- * <p>Records are read by position and not mapped: mapped pages would count as memory of the
- * process, which cluster managers limit, and a disk that fails would end the JVM.
+ * <p>Records are read by position, through the page cache, and not mapped: mapped pages would count
+ * as memory of the process, which cluster managers limit, and a disk that fails would end the JVM.
+ * A record of 800 bytes takes 1.3 us so, and 0.6 us from a mapping (row {@code spill} of {@code
+ * src/bench/training.py}).
  *
  * <p>Where Spark sends it to another process, its content goes along into a file of that process.
  */

@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -81,6 +83,22 @@ class ModelFilesTest {
                     description.replace("\"formatVersion\" : 1", "\"formatVersion\" : 2"),
                     weights));
     assertTrue(e.getMessage().startsWith("m/model.json has format version 2, this library"));
+  }
+
+  /** Of the same format version: with fewer fields, whose defaults hold, and with unknown ones. */
+  @Test
+  void filesOfOtherLibrariesOfTheSameFormatAreRead() throws IOException {
+    ObjectMapper json = new ObjectMapper();
+    ObjectNode other = (ObjectNode) json.readTree(description);
+    other.put("libraryVersion", "0.0.1").put("colour", "red");
+    ((ObjectNode) other.path("training")).remove("history");
+    ((ObjectNode) other.path("training")).put("coffees", 3);
+    ((ObjectNode) other.path("spec")).remove(List.of("finalNorm", "readout", "seed"));
+    ((ObjectNode) other.path("spec").path("blocks").path(0)).remove(List.of("norm", "dropout"));
+    TrainedModel back = read(json.writeValueAsString(other), weights);
+    assertEquals(model.spec(), back.spec());
+    assertEquals(List.of(), back.training().history());
+    assertArrayEquals(model.parameters(), back.parameters(), 0);
   }
 
   private static void assertFault(String sentence, String description, byte[] weights) {
