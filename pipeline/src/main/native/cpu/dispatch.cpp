@@ -411,11 +411,11 @@ int32_t ssm_selective_scan_forward_f32(int64_t batch, const int32_t *offsets, in
                                        int64_t a_stride, const float *b, int64_t b_stride, const float *c,
                                        int64_t c_stride, const float *skip, const float *gate, int64_t gate_stride,
                                        const float *initial, int64_t initial_stride, float *y, int64_t y_stride,
-                                       float *last, int64_t last_stride, float *workspace) {
+                                       float *last, int64_t last_stride, float *kept, float *workspace) {
   return current()->selective_scan_forward_f32(batch, offsets, columns, states, u, u_stride, delta_raw,
                                                delta_raw_stride, delta_bias, a, a_stride, b, b_stride, c, c_stride,
                                                skip, gate, gate_stride, initial, initial_stride, y, y_stride, last,
-                                               last_stride, workspace);
+                                               last_stride, kept, workspace);
 }
 
 int32_t ssm_selective_scan_backward_f32(int64_t batch, const int32_t *offsets, int64_t columns, int64_t states,
@@ -428,13 +428,13 @@ int32_t ssm_selective_scan_backward_f32(int64_t batch, const int32_t *offsets, i
                                         int64_t du_stride, float *ddelta_raw, int64_t ddelta_raw_stride,
                                         float *ddelta_bias, float *da, int64_t da_stride, float *db, int64_t db_stride,
                                         float *dc, int64_t dc_stride, float *dskip, float *dgate, int64_t dgate_stride,
-                                        float *dinitial, int64_t dinitial_stride, float *workspace) {
+                                        float *dinitial, int64_t dinitial_stride, const float *kept, float *workspace) {
   return current()->selective_scan_backward_f32(batch, offsets, columns, states, u, u_stride, delta_raw,
                                                 delta_raw_stride, delta_bias, a, a_stride, b, b_stride, c, c_stride,
                                                 skip, gate, gate_stride, initial, initial_stride, dy, dy_stride, dlast,
                                                 dlast_stride, du, du_stride, ddelta_raw, ddelta_raw_stride, ddelta_bias,
                                                 da, da_stride, db, db_stride, dc, dc_stride, dskip, dgate, dgate_stride,
-                                                dinitial, dinitial_stride, workspace);
+                                                dinitial, dinitial_stride, kept, workspace);
 }
 
 int64_t ssm_selective_scan_forward_workspace_f32(int64_t states) {

@@ -83,12 +83,25 @@ int32_t sum_rows_f32(int64_t rows, int64_t columns, const float *x, int64_t x_st
 }
 
 int32_t sum_of_squares_f32(int64_t rows, int64_t columns, const float *x, int64_t x_stride, double *sum) {
+  typedef float Half __attribute__((vector_size(SSM_VECTOR_BYTES / 2), aligned(4), may_alias));
+  typedef Vector<double> Doubles;
+  constexpr int64_t kDoubles = VectorOf<double>::lanes;
+  constexpr int kSums = 4;  // so that the additions of one do not wait for each other
+  flatten(rows, columns, x_stride);
   double total = 0;
-  for (int64_t r = 0; r < rows; ++r)
-    for (int64_t c = 0; c < columns; ++c) {
-      const double v = x[r * x_stride + c];
-      total += v * v;
-    }
+  for (int64_t r = 0; r < rows; ++r) {
+    const float *row = x + r * x_stride;
+    Doubles sums[kSums] = {};
+    int64_t c = 0;
+    for (; c + kSums * kDoubles <= columns; c += kSums * kDoubles)
+      for (int i = 0; i < kSums; ++i) {
+        const Doubles v = __builtin_convertvector(*reinterpret_cast<const Half *>(row + c + i * kDoubles), Doubles);
+        sums[i] += v * v;
+      }
+    const Doubles all = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    for (int i = 0; i < kDoubles; ++i) total += all[i];
+    for (; c < columns; ++c) total += static_cast<double>(row[c]) * row[c];
+  }
   *sum = total;
   return SSM_OK;
 }

@@ -1,8 +1,10 @@
-// S4D, backward. States are stored at the beginning of every chunk of steps and recomputed inside it, two at a time.
+// S4D, backward: short sequences by convolution, in others states are stored at the beginning of every chunk of steps and
+// recomputed inside it, two at a time.
+#include <algorithm>
 #include <cstring>
 #include <type_traits>
 
-#include "s4d_scan.h"
+#include "s4d_convolution.h"
 #include "target.h"
 
 namespace SSM_NAMESPACE {
@@ -18,20 +20,23 @@ struct Space {
   float *starts;       // [chunks][N][2][lanes]
   float *trace;        // [steps + 1][2][2][lanes], of two states
   float *u, *dy, *du;  // [steps][lanes]
+  float *response, *dresponse, *padded_dy;  // [steps of a convolution between zeros][lanes]
   int64_t floats;
 
   Space(float *base, int64_t n, int64_t longest) {
-    const int64_t chunk = chunk_length(longest);
+    const int64_t chunk = chunk_length(longest), convolved = longest_convolved(n, longest);
+    const int64_t steps = std::max(chunk, convolved);
     Pieces pieces(base);
     parameters = pieces.take(n * kParameters);
     dparameters = pieces.take(n * kParameters);
     state = pieces.take(2 * n);
     gradient = pieces.take(2 * n);
     starts = pieces.take(2 * n * chunk_count(longest, chunk));
-    trace = pieces.take((chunk + 1) * 4);
-    u = pieces.take(chunk);
-    dy = pieces.take(chunk);
-    du = pieces.take(chunk);
+    trace = pieces.take((steps + 1) * 4);
+    u = pieces.take(steps);
+    dy = pieces.take(steps);
+    du = pieces.take(steps);
+    for (float **array : {&response, &dresponse, &padded_dy}) *array = pieces.take(padded_steps(convolved));
     floats = pieces.floats();
   }
 };
@@ -94,6 +99,8 @@ int32_t s4d_scan_backward_f32(int64_t batch, const int32_t *offsets, int64_t col
   const int64_t longest = longest_sequence(batch, offsets), chunk = chunk_length(longest);
   const Space space(workspace, states, longest);
   const int64_t block = 2 * states * kLanes;
+  const bool stateless = initial == nullptr && dlast == nullptr && dinitial == nullptr;
+  const int64_t convolved = stateless ? longest_convolved(states, longest) : 0;
 
   for_each_vector(1, columns, [&](int64_t, int64_t first, int64_t count) {
     pack_parameters(a_bar + first * a_bar_stride, a_bar_stride, b_bar + first * b_bar_stride, b_bar_stride,
@@ -101,8 +108,43 @@ int32_t s4d_scan_backward_f32(int64_t batch, const int32_t *offsets, int64_t col
     std::memset(space.dparameters, 0, states * kParameters * kLanes * sizeof(float));
     const Floats through = skip == nullptr ? Floats{} : load_up_to(skip + first, count);
     Floats dskip_total = {};
+    // Back over `steps` steps of all states, which begin at `start`.
+    auto retreat_all = [&](int64_t steps, float *start) {
+      auto back = [&](auto tag, int64_t n) {
+        retreat<decltype(tag)::value>(space.parameters + n * kParameters * kLanes, space.u, space.dy, steps,
+                                      start + 2 * n * kLanes, space.gradient + 2 * n * kLanes, space.trace, space.du,
+                                      space.dparameters + n * kParameters * kLanes);
+      };
+      int64_t n = 0;
+      for (; n + 2 <= states; n += 2) back(std::integral_constant<int, 2>(), n);
+      if (n < states) back(std::integral_constant<int, 1>(), n);
+    };
+    float *const response = clear_steps(space.response, convolved);
+    float *const dresponse = clear_steps(space.dresponse, convolved);
+    float *const padded_dy = clear_steps(space.padded_dy, convolved);
+    if (convolved > 0) impulse_response(space.parameters, states, convolved, space.u, space.state, response);
     for (int64_t s = 0; s < batch; ++s) {
       const int64_t begin = offsets[s], length = offsets[s + 1] - begin;
+      if (convolved > 0 && length <= convolved) {
+        // du runs back through time as y does forward.
+        Floats dskip_of_sequence = {};
+        for (int64_t l = 0; l < length; ++l) {
+          const Floats x = load_up_to(u + (begin + l) * u_stride + first, count);
+          const Floats g = load_up_to(dy + (begin + l) * dy_stride + first, count);
+          store(space.u + l * kLanes, x);
+          store(padded_dy + l * kLanes, g);
+          store(space.dy + (length - 1 - l) * kLanes, g);
+          store(space.du + (length - 1 - l) * kLanes, through * g);
+          dskip_of_sequence += g * x;
+        }
+        dskip_total += dskip_of_sequence;
+        for (int64_t l = length; l < length + kSteps; ++l) store(padded_dy + l * kLanes, Floats{});
+        correlate(space.u, padded_dy, length, dresponse);
+        convolve(response, space.dy, length, space.du);
+        for (int64_t l = 0; l < length; ++l)
+          store_up_to(du + (begin + l) * du_stride + first, load(space.du + (length - 1 - l) * kLanes), count);
+        continue;
+      }
       const int64_t chunks = chunk_count(length, chunk);
       load_states(initial == nullptr ? nullptr : initial + s * initial_stride + first * 2 * states, states, count,
                   space.state);
@@ -128,19 +170,23 @@ int32_t s4d_scan_backward_f32(int64_t batch, const int32_t *offsets, int64_t col
           dskip_of_chunk += g * x;
         }
         dskip_total += dskip_of_chunk;
-        auto back = [&](auto tag, int64_t n) {
-          retreat<decltype(tag)::value>(space.parameters + n * kParameters * kLanes, space.u, space.dy, steps,
-                                        space.starts + k * block + 2 * n * kLanes, space.gradient + 2 * n * kLanes,
-                                        space.trace, space.du, space.dparameters + n * kParameters * kLanes);
-        };
-        int64_t n = 0;
-        for (; n + 2 <= states; n += 2) back(std::integral_constant<int, 2>(), n);
-        if (n < states) back(std::integral_constant<int, 1>(), n);
+        retreat_all(steps, space.starts + k * block);
         for (int64_t l = 0; l < steps; ++l)
           store_up_to(du + (start + l) * du_stride + first, load(space.du + l * kLanes), count);
       }
       if (dinitial != nullptr)
         store_states(space.gradient, states, count, dinitial + s * dinitial_stride + first * 2 * states);
+    }
+    if (convolved > 0) {
+      // The gradient of the response is that of the outputs after an impulse.
+      for (int64_t l = 0; l < convolved; ++l) {
+        store(space.u + l * kLanes, broadcast(l == 0 ? 1.0f : 0.0f));
+        store(space.dy + l * kLanes, load(dresponse + l * kLanes));
+        store(space.du + l * kLanes, Floats{});
+      }
+      std::memset(space.state, 0, block * sizeof(float));
+      std::memset(space.gradient, 0, block * sizeof(float));
+      retreat_all(convolved, space.state);
     }
     for (int64_t i = 0; i < count && i < kLanes; ++i)
       for (int64_t n = 0; n < states; ++n) {
@@ -157,6 +203,7 @@ int32_t s4d_scan_backward_f32(int64_t batch, const int32_t *offsets, int64_t col
   return SSM_OK;
 }
 
+// Room for the forward too, which keeps less.
 int64_t s4d_scan_workspace_f32(int64_t states, int64_t longest) { return Space(nullptr, states, longest).floats; }
 
 }  // namespace SSM_NAMESPACE

@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "recurrence.h"
+#include "ssm.h"
 
 namespace SSM_NAMESPACE {
 namespace selective_scan {
@@ -32,6 +33,23 @@ struct Operands {
   int64_t delta_raw_stride;
   const float *delta_bias;
 };
+
+// Steps between two kept states, and what the forward and the backward recompute at a time: with what a block of states
+// keeps of them for the adjoint, they stay in the first-level cache.
+constexpr int64_t kChunk = SSM_SELECTIVE_SCAN_CHUNK;
+// Rows from one vector of channels to the next; odd, so that the vectors of a step spread over the sets of the cache.
+constexpr int64_t kStride = kChunk + 1;
+
+// Kept states of one chunk: [N][count] for every vector of channels, of which `count` exist.
+SSM_INLINE void keep_states(const float *packed, int64_t states, int64_t count, float *kept) {
+  const int64_t lanes = count < kLanes ? count : kLanes;
+  for (int64_t n = 0; n < states; ++n) store_up_to(kept + n * lanes, load(packed + n * kLanes), count);
+}
+
+SSM_INLINE void load_kept(const float *kept, int64_t states, int64_t count, float *packed) {
+  const int64_t lanes = count < kLanes ? count : kLanes;
+  for (int64_t n = 0; n < states; ++n) store(packed + n * kLanes, load_up_to(kept + n * lanes, count));
+}
 
 // The matrix a [D, N] of `count` channels, transposed to [N][lanes] and multiplied by `factor`; 0 beyond.
 inline void pack_transition(const float *a, int64_t stride, int64_t states, int64_t count, float factor,

@@ -1,6 +1,6 @@
-// Selective scan S6, backward. States are stored at the beginning of every chunk of steps; inside it, the states and
-// decays of one block of states are recomputed right before the adjoint goes through them, so they stay in the
-// first-level cache. Shares in the gradients of b and c are summed over the vectors of a group before their lanes are.
+// Selective scan S6, backward. States are known at the beginning of every chunk of steps, because the forward kept them
+// or by running through the sequence once more; inside it, the states and decays of one block of states are recomputed
+// right before the adjoint goes through them, so they stay in the first-level cache. Shares in the gradients of b and c are summed over the vectors of a group before their lanes are.
 #include <algorithm>
 #include <cstring>
 
@@ -12,40 +12,32 @@ namespace {
 
 using namespace selective_scan;
 
-// Steps between two stored states. A short sequence is one chunk: what it keeps then lies in the second-level cache,
-// which costs less than taking its states through it twice.
-constexpr int64_t kChunk = 16;
-constexpr int64_t kShort = 128;
-
 struct Space {
   float *scaled;           // [vector][N][lanes], the transition times log2 e
   float *transition;       // [vector][N][lanes]
   float *dtransition;      // [vector][N][lanes]
   float *gradient;         // [vector][N][lanes], of the state
-  float *starts;           // [chunks][vector][N][lanes]
-  float *delta, *input;    // [vector][chunk][lanes]
-  float *rate;             // [vector][chunk][lanes], derivative of delta by delta_raw
-  float *g;                // [vector][chunk][lanes], gradient of the output before the gate
-  float *gate_rate;        // [vector][chunk][lanes], dy times the derivative of the gate
-  float *output;           // [vector][chunk][lanes], before skip and gate
-  float *ddelta, *dinput;  // [vector][chunk][lanes]
+  float *starts;           // [chunks][vector][N][lanes]; one chunk where the forward kept states
+  float *delta, *input;    // [vector][stride][lanes]
+  float *rate;             // [vector][stride][lanes], derivative of delta by delta_raw
+  float *g;                // [vector][stride][lanes], gradient of the output before the gate
+  float *gate_rate;        // [vector][stride][lanes], dy times the derivative of the gate
+  float *output;           // [vector][stride][lanes], before skip and gate
+  float *ddelta, *dinput;  // [vector][stride][lanes]
   float *states, *decays;  // [chunk + 1][block][lanes]; the states before each step
   float *db, *dc;          // [chunk][N][lanes]
   int64_t floats;
 
   Space(float *base, int64_t n, int64_t longest) {
-    const int64_t chunk = steps_in_chunk(longest);
     Pieces pieces(base);
     for (float **matrix : {&scaled, &transition, &dtransition, &gradient}) *matrix = pieces.take(kVectors * n);
-    starts = pieces.take(kVectors * n * chunk_count(longest, chunk));
+    starts = pieces.take(kVectors * n * std::max<int64_t>(chunk_count(longest, kChunk), 1));
     for (float **steps : {&delta, &input, &rate, &g, &gate_rate, &output, &ddelta, &dinput})
-      *steps = pieces.take(kVectors * chunk);
-    for (float **block : {&states, &decays}) *block = pieces.take(kBlock * (chunk + 1));
-    for (float **shares : {&db, &dc}) *shares = pieces.take(n * chunk);
+      *steps = pieces.take(kVectors * kStride);
+    for (float **block : {&states, &decays}) *block = pieces.take(kBlock * (kChunk + 1));
+    for (float **shares : {&db, &dc}) *shares = pieces.take(n * kChunk);
     floats = pieces.floats();
   }
-
-  static int64_t steps_in_chunk(int64_t longest) { return longest <= kShort ? std::max<int64_t>(longest, 1) : kChunk; }
 };
 
 // What the passes over one chunk of one vector of channels read and write.
@@ -132,10 +124,9 @@ int32_t selective_scan_backward_f32(
     const float *dlast, int64_t dlast_stride, float *du, int64_t du_stride, float *ddelta_raw,
     int64_t ddelta_raw_stride, float *ddelta_bias, float *da, int64_t da_stride, float *db, int64_t db_stride,
     float *dc, int64_t dc_stride, float *dskip, float *dgate, int64_t dgate_stride, float *dinitial,
-    int64_t dinitial_stride, float *workspace) {
+    int64_t dinitial_stride, const float *kept, float *workspace) {
   if (batch < 0 || columns < 0 || states < 0) return SSM_INVALID_ARGUMENT;
-  const int64_t longest = longest_sequence(batch, offsets), chunk = Space::steps_in_chunk(longest);
-  const Space space(workspace, states, longest);
+  const Space space(workspace, states, kept != nullptr ? 0 : longest_sequence(batch, offsets));
   const Operands operands = {u, u_stride, delta_raw, delta_raw_stride, delta_bias};
   const int64_t matrix = states * kLanes;
 
@@ -144,7 +135,7 @@ int32_t selective_scan_backward_f32(
     std::memset(dc + r * dc_stride, 0, states * sizeof(float));
   }
   for (float *steps : {space.output, space.ddelta, space.dinput})
-    if (states == 0) std::memset(steps, 0, kVectors * chunk * kLanes * sizeof(float));
+    if (states == 0) std::memset(steps, 0, kVectors * kStride * kLanes * sizeof(float));
 
   for (int64_t first = 0; first < columns; first += kGroupColumns) {
     const int64_t vectors = std::min(kVectors, (columns - first + kLanes - 1) / kLanes);
@@ -157,20 +148,21 @@ int32_t selective_scan_backward_f32(
     });
     std::memset(space.dtransition, 0, vectors * matrix * sizeof(float));
 
+    const float *kept_states = kept;
     for (int64_t s = 0; s < batch; ++s) {
       const int64_t begin = offsets[s], length = offsets[s + 1] - begin;
-      const int64_t chunks = chunk_count(length, chunk);
+      const int64_t chunks = chunk_count(length, kChunk);
       for_each([&](int64_t v, int64_t column, int64_t count) {
-        if (chunks > 0)
+        if (chunks > 0 && kept == nullptr)
           load_states(initial == nullptr ? nullptr : initial + s * initial_stride + column * states, states, count,
                       space.starts + v * matrix);
         load_states(dlast == nullptr ? nullptr : dlast + s * dlast_stride + column * states, states, count,
                     space.gradient + v * matrix);
       });
-      for (int64_t k = 0; k + 1 < chunks; ++k) {
-        const int64_t row = begin + k * chunk;
-        for_each_step(row, chunk, first, columns, [&](int64_t l, int64_t v, int64_t r, int64_t column, int64_t count) {
-          const int64_t at = (v * chunk + l) * kLanes;
+      for (int64_t k = 0; k + 1 < chunks && kept == nullptr; ++k) {
+        const int64_t row = begin + k * kChunk;
+        for_each_step(row, kChunk, first, columns, [&](int64_t l, int64_t v, int64_t r, int64_t column, int64_t count) {
+          const int64_t at = (v * kStride + l) * kLanes;
           load_step(operands, r, column, count, space.delta + at, space.input + at);
         });
         const float *const from = space.starts + k * kVectors * matrix;
@@ -178,18 +170,23 @@ int32_t selective_scan_backward_f32(
         std::memcpy(to, from, vectors * matrix * sizeof(float));
         for (int64_t v = 0; v < vectors; ++v)
           for_each_block(states, [&](auto size, int64_t n) {
-            advance<decltype(size)::value>(n, chunk, space.scaled + v * matrix, to + v * matrix,
-                                           space.delta + v * chunk * kLanes, space.input + v * chunk * kLanes,
+            advance<decltype(size)::value>(n, kChunk, space.scaled + v * matrix, to + v * matrix,
+                                           space.delta + v * kStride * kLanes, space.input + v * kStride * kLanes,
                                            b + row * b_stride, b_stride,
                                            [](int64_t, auto each) { each([](int, Floats, Floats) {}); });
           });
       }
 
       for (int64_t k = chunks - 1; k >= 0; --k) {
-        const int64_t row = begin + k * chunk;
-        const int64_t steps = std::min(chunk, length - k * chunk);
+        const int64_t row = begin + k * kChunk;
+        const int64_t steps = std::min(kChunk, length - k * kChunk);
+        float *const start = space.starts + (kept == nullptr ? k * kVectors * matrix : 0);
+        if (kept != nullptr)
+          for_each([&](int64_t v, int64_t column, int64_t count) {
+            load_kept(kept_states + (k * columns + column) * states, states, count, start + v * matrix);
+          });
         for_each_step(row, steps, first, columns, [&](int64_t l, int64_t v, int64_t r, int64_t column, int64_t count) {
-          const int64_t at = (v * chunk + l) * kLanes;
+          const int64_t at = (v * kStride + l) * kLanes;
           load_step(operands, r, column, count, space.delta + at, space.input + at, space.rate + at);
           Floats g = load_up_to(dy + r * dy_stride + column, count);
           if (gate != nullptr) {
@@ -204,10 +201,10 @@ int32_t selective_scan_backward_f32(
         for_each_block(states, [&](auto size, int64_t n) {
           constexpr int kSize = decltype(size)::value;
           for (int64_t v = 0; v < vectors; ++v) {
-            const int64_t at = v * chunk * kLanes;
+            const int64_t at = v * kStride * kLanes;
             const Chunk x = {states, steps, space.scaled + v * matrix, space.transition + v * matrix,
                              space.dtransition + v * matrix, space.gradient + v * matrix,
-                             space.starts + (k * kVectors + v) * matrix, space.delta + at, space.input + at,
+                             start + v * matrix, space.delta + at, space.input + at,
                              space.g + at, space.output + at, space.ddelta + at, space.dinput + at,
                              b + row * b_stride, c + row * c_stride, b_stride, c_stride};
             dgate == nullptr ? pass<kSize, false>(n, x, space) : pass<kSize, true>(n, x, space);
@@ -218,7 +215,7 @@ int32_t selective_scan_backward_f32(
           gather(space.dc + l * matrix, states, first > 0, dc + (row + l) * dc_stride);
         }
         for_each_step(row, steps, first, columns, [&](int64_t l, int64_t v, int64_t r, int64_t column, int64_t count) {
-          const int64_t at = (v * chunk + l) * kLanes;
+          const int64_t at = (v * kStride + l) * kLanes;
           const Floats g = load(space.g + at), dinput = load(space.dinput + at);
           const Floats x = load_up_to(u + r * u_stride + column, count);
           const Floats through = skip == nullptr ? Floats{} : load_up_to(skip + column, count);
@@ -233,6 +230,7 @@ int32_t selective_scan_backward_f32(
                         load(space.gate_rate + at) * (load(space.output + at) + through * x), count);
         });
       }
+      kept_states += kept == nullptr ? 0 : chunks * columns * states;
       for_each([&](int64_t v, int64_t column, int64_t count) {
         if (dinitial != nullptr)
           store_states(space.gradient + v * matrix, states, count,

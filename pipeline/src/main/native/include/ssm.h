@@ -166,7 +166,7 @@ int32_t ssm_add_row_f32(int64_t rows, int64_t columns, const float *bias, float 
 /* sum += sum over rows of x. */
 int32_t ssm_sum_rows_f32(int64_t rows, int64_t columns, const float *x, int64_t x_stride, float *sum);
 
-/* *sum = sum of squares, in double precision and row-major order. */
+/* *sum = sum of squares, in double precision. */
 int32_t ssm_sum_of_squares_f32(int64_t rows, int64_t columns, const float *x, int64_t x_stride, double *sum);
 
 typedef enum ssm_activation {
@@ -273,9 +273,13 @@ int32_t ssm_embedding_forward_f32(int64_t rows, int64_t columns, int64_t vocabul
 int32_t ssm_embedding_backward_f32(int64_t rows, int64_t columns, int64_t vocabulary, const int32_t *tokens,
                                    const float *dy, int64_t dy_stride, float *dtable, int64_t dtable_stride);
 
+/* Steps between two states that a selective scan keeps for its backward. */
+#define SSM_SELECTIVE_SCAN_CHUNK 16
+
 /*
- * Selective scan S6, org.sparkssm.kernel.SelectiveScan: columns = D, states = N. delta_bias, skip, gate, initial and
- * last may be null. initial and last are [batch, D N], rows of D blocks of N.
+ * Selective scan S6, org.sparkssm.kernel.SelectiveScan: columns = D, states = N. delta_bias, skip, gate, initial, last
+ * and kept may be null. initial and last are [batch, D N], rows of D blocks of N. kept takes D N numbers for every chunk
+ * of SSM_SELECTIVE_SCAN_CHUNK steps that a sequence begins, in an order of its own, for the backward.
  * workspace: ssm_selective_scan_forward_workspace_f32(states) floats.
  */
 int32_t ssm_selective_scan_forward_f32(int64_t batch, const int32_t *offsets, int64_t columns, int64_t states,
@@ -284,11 +288,12 @@ int32_t ssm_selective_scan_forward_f32(int64_t batch, const int32_t *offsets, in
                                        int64_t a_stride, const float *b, int64_t b_stride, const float *c,
                                        int64_t c_stride, const float *skip, const float *gate, int64_t gate_stride,
                                        const float *initial, int64_t initial_stride, float *y, int64_t y_stride,
-                                       float *last, int64_t last_stride, float *workspace);
+                                       float *last, int64_t last_stride, float *kept, float *workspace);
 
 /*
- * dlast, ddelta_bias, dskip, dgate and dinitial may be null. States are recomputed in chunks.
- * workspace: ssm_selective_scan_backward_workspace_f32(states, longest sequence) floats.
+ * dlast, ddelta_bias, dskip, dgate and dinitial may be null. States are recomputed in chunks: from kept, or where that
+ * is null from the beginning first.
+ * workspace: ssm_selective_scan_backward_workspace_f32(states, longest sequence, or 0 with kept) floats.
  */
 int32_t ssm_selective_scan_backward_f32(
     int64_t batch, const int32_t *offsets, int64_t columns, int64_t states, const float *u, int64_t u_stride,
@@ -298,7 +303,7 @@ int32_t ssm_selective_scan_backward_f32(
     const float *dlast, int64_t dlast_stride, float *du, int64_t du_stride, float *ddelta_raw,
     int64_t ddelta_raw_stride, float *ddelta_bias, float *da, int64_t da_stride, float *db, int64_t db_stride,
     float *dc, int64_t dc_stride, float *dskip, float *dgate, int64_t dgate_stride, float *dinitial,
-    int64_t dinitial_stride, float *workspace);
+    int64_t dinitial_stride, const float *kept, float *workspace);
 
 int64_t ssm_selective_scan_forward_workspace_f32(int64_t states);
 

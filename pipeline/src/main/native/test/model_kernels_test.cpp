@@ -1,58 +1,9 @@
 // The kernels of models on odd shapes, in buffers of exactly the size they need (for the sanitizers): every
 // instruction set of this machine gives the same numbers, to single precision. The JVM's tests hold them against the
 // oracle values.
-#include "ssm.h"
-
-#include <algorithm>
-#include <cmath>
-#include <cstdio>
-#include <random>
-#include <string>
-#include <vector>
+#include "kernel_run.h"
 
 namespace {
-
-int failures = 0;
-
-typedef std::vector<float> Floats;
-
-// What one instruction set computed: named arrays in the order of the calls.
-class Run {
- public:
-  Run() : random_(5) {}
-
-  Floats normal(int64_t size, float scale = 1) {
-    std::normal_distribution<float> distribution(0, scale);
-    Floats values(size);
-    for (float &value : values) value = distribution(random_);
-    return values;
-  }
-
-  void expect_ok(int32_t status, const char *what) {
-    if (status == SSM_OK) return;
-    std::printf("FAILED: %s returned %d\n", what, status);
-    ++failures;
-  }
-
-  void keep(const std::string &name, Floats values) {
-    names.push_back(name);
-    results.push_back(std::move(values));
-  }
-
-  std::vector<std::string> names;
-  std::vector<Floats> results;
-
- private:
-  std::mt19937 random_;
-};
-
-struct Shape {
-  std::vector<int32_t> offsets;
-  int64_t columns;
-  int64_t states;
-  int64_t batch() const { return static_cast<int64_t>(offsets.size()) - 1; }
-  int64_t rows() const { return offsets.back(); }
-};
 
 void selective_scan(Run &run, const Shape &shape) {
   const int64_t t = shape.rows(), d = shape.columns, n = shape.states, batch = shape.batch();
@@ -63,20 +14,28 @@ void selective_scan(Run &run, const Shape &shape) {
   const Floats b = run.normal(t * n), c = run.normal(t * n), skip = run.normal(d), gate = run.normal(t * d);
   const Floats initial = run.normal(batch * d * n), dy = run.normal(t * d), dlast = run.normal(batch * d * n);
   Floats y(t * d), last(batch * d * n), forward(ssm_selective_scan_forward_workspace_f32(n));
+  int64_t chunks = 0;
+  for (int64_t s = 0; s < batch; ++s)
+    chunks += (shape.offsets[s + 1] - shape.offsets[s] + SSM_SELECTIVE_SCAN_CHUNK - 1) / SSM_SELECTIVE_SCAN_CHUNK;
+  Floats kept(chunks * d * n);
   run.expect_ok(ssm_selective_scan_forward_f32(batch, shape.offsets.data(), d, n, u.data(), d, delta.data(), d,
                                                bias.data(), a.data(), n, b.data(), n, c.data(), n, skip.data(),
                                                gate.data(), d, initial.data(), d * n, y.data(), d, last.data(), d * n,
-                                               forward.data()),
+                                               kept.data(), forward.data()),
                 "selective scan");
   Floats du(t * d), ddelta(t * d), dbias(d), da(d * n), db(t * n), dc(t * n), dskip(d), dgate(t * d);
-  Floats dinitial(batch * d * n), backward(ssm_selective_scan_backward_workspace_f32(n, longest));
-  run.expect_ok(
-      ssm_selective_scan_backward_f32(
-          batch, shape.offsets.data(), d, n, u.data(), d, delta.data(), d, bias.data(), a.data(), n, b.data(), n,
-          c.data(), n, skip.data(), gate.data(), d, initial.data(), d * n, dy.data(), d, dlast.data(), d * n, du.data(),
-          d, ddelta.data(), d, dbias.data(), da.data(), n, db.data(), n, dc.data(), n, dskip.data(), dgate.data(), d,
-          dinitial.data(), d * n, backward.data()),
-      "selective scan backward");
+  Floats dinitial(batch * d * n);
+  for (const float *states : {static_cast<const float *>(nullptr), static_cast<const float *>(kept.data())}) {
+    Floats backward(ssm_selective_scan_backward_workspace_f32(n, states == nullptr ? longest : 0));
+    for (Floats *sums : {&dbias, &da, &dskip}) std::fill(sums->begin(), sums->end(), 0.0f);
+    run.expect_ok(
+        ssm_selective_scan_backward_f32(
+            batch, shape.offsets.data(), d, n, u.data(), d, delta.data(), d, bias.data(), a.data(), n, b.data(), n,
+            c.data(), n, skip.data(), gate.data(), d, initial.data(), d * n, dy.data(), d, dlast.data(), d * n,
+            du.data(), d, ddelta.data(), d, dbias.data(), da.data(), n, db.data(), n, dc.data(), n, dskip.data(),
+            dgate.data(), d, dinitial.data(), d * n, states, backward.data()),
+        "selective scan backward");
+  }
   const char *names[] = {"y", "last", "du", "ddelta", "dbias", "da", "db", "dc", "dskip", "dgate", "dinitial"};
   int i = 0;
   for (Floats *values : {&y, &last, &du, &ddelta, &dbias, &da, &db, &dc, &dskip, &dgate, &dinitial})
@@ -258,58 +217,24 @@ void causal_attention(Run &run, const Shape &shape) {
   run.keep("causal attention dv", dv);
 }
 
-void compare(const std::string &target, const Run &expected, const Run &actual) {
-  for (size_t i = 0; i < expected.results.size(); ++i) {
-    float scale = 1;
-    for (float value : expected.results[i]) scale = std::fmax(scale, std::fabs(value));
-    for (size_t k = 0; k < expected.results[i].size(); ++k) {
-      const float difference = std::fabs(expected.results[i][k] - actual.results[i][k]);
-      if (!(difference <= 1e-4f * scale)) {
-        std::printf("FAILED: %s on %s: element %zu is %g, expected %g\n", expected.names[i].c_str(), target.c_str(), k,
-                    actual.results[i][k], expected.results[i][k]);
-        ++failures;
-        break;
-      }
-    }
-  }
-}
-
 }  // namespace
 
 int main() {
-  const Shape shapes[] = {
-      {{0}, 5, 3},           {{0, 0, 1}, 1, 1},           {{0, 17, 17, 48, 49}, 37, 19},
-      {{0, 300}, 16, 16},    {{0, 15, 31, 48}, 257, 33},  {{0, 3, 6, 9, 12, 15, 18, 21, 24, 27, 30, 33, 36, 39}, 7, 65},
-  };
-  std::vector<Run> first;
-  for (const char *target : {"generic", "x86-64-v2", "x86-64-v3", "x86-64-v4"}) {
-    if (ssm_target_select(target) != SSM_OK) continue;
-    std::vector<Run> runs;
-    for (const Shape &shape : shapes) {
-      Run run;
-      selective_scan(run, shape);
-      linear_cde(run, shape, SSM_CDE_EULER);
-      linear_cde(run, shape, SSM_CDE_RK4);
-      const int32_t solvers[] = {SSM_CDE_EULER, SSM_CDE_RK4, SSM_CDE_EXPONENTIAL};
-      for (int32_t solver : solvers) {
-        for (int64_t size : {1, 2, 4, 8, 3}) structured_cde(run, shape, solver, SSM_TRANSITION_BLOCK_DIAGONAL, size, 24);
-        structured_cde(run, shape, solver, SSM_TRANSITION_BLOCK_DIAGONAL, shape.states, shape.states);
-        for (int64_t rank : {0, 3}) structured_cde(run, shape, solver, SSM_TRANSITION_LOW_RANK, rank, shape.states);
-        for (int64_t n : {1, 8, 64}) structured_cde(run, shape, solver, SSM_TRANSITION_WALSH_HADAMARD, 0, n);
-        structured_cde(run, shape, solver, SSM_TRANSITION_SPARSE, 0, shape.states);
-      }
-      recurrent_scan(run, shape, SSM_CELL_TANH);
-      recurrent_scan(run, shape, SSM_CELL_LSTM);
-      causal_attention(run, shape);
-      others(run, shape);
-      runs.push_back(std::move(run));
+  return compare_targets([](Run &run, const Shape &shape) {
+    selective_scan(run, shape);
+    linear_cde(run, shape, SSM_CDE_EULER);
+    linear_cde(run, shape, SSM_CDE_RK4);
+    const int32_t solvers[] = {SSM_CDE_EULER, SSM_CDE_RK4, SSM_CDE_EXPONENTIAL};
+    for (int32_t solver : solvers) {
+      for (int64_t size : {1, 2, 4, 8, 3}) structured_cde(run, shape, solver, SSM_TRANSITION_BLOCK_DIAGONAL, size, 24);
+      structured_cde(run, shape, solver, SSM_TRANSITION_BLOCK_DIAGONAL, shape.states, shape.states);
+      for (int64_t rank : {0, 3}) structured_cde(run, shape, solver, SSM_TRANSITION_LOW_RANK, rank, shape.states);
+      for (int64_t n : {1, 8, 64}) structured_cde(run, shape, solver, SSM_TRANSITION_WALSH_HADAMARD, 0, n);
+      structured_cde(run, shape, solver, SSM_TRANSITION_SPARSE, 0, shape.states);
     }
-    for (size_t i = 0; i < first.size(); ++i) compare(target, first[i], runs[i]);
-    if (first.empty()) first = std::move(runs);
-  }
-  if (first.empty()) {
-    std::printf("FAILED: no instruction set\n");
-    ++failures;
-  }
-  return failures;
+    recurrent_scan(run, shape, SSM_CELL_TANH);
+    recurrent_scan(run, shape, SSM_CELL_LSTM);
+    causal_attention(run, shape);
+    others(run, shape);
+  });
 }

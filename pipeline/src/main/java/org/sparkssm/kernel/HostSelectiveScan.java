@@ -18,6 +18,7 @@ final class HostSelectiveScan {
   private final HostTensor skip;
   private final HostTensor gate;
   private final HostTensor initial;
+  private final HostTensor kept;
 
   private HostSelectiveScan(HostKernels kernels, SelectiveScan scan, String operation) {
     segments = scan.segments();
@@ -33,6 +34,10 @@ final class HostSelectiveScan {
     skip = kernels.ownOrNull(operation, scan.skip(), 1, columns);
     gate = kernels.ownOrNull(operation, scan.gate(), rows, columns);
     initial = kernels.ownOrNull(operation, scan.initial(), segments.batch(), columns * states);
+    int keptRows = scan.kept() == null ? 0 : SelectiveScan.keptRows(segments);
+    kept = kernels.ownOrNull(operation, scan.kept(), keptRows, columns * states);
+    HostKernels.expect(
+        kept == null || kept.isDense(), operation, scan.u(), "kept states have dense rows");
   }
 
   static void forward(HostKernels kernels, SelectiveScan scan) {
@@ -71,6 +76,7 @@ final class HostSelectiveScan {
                     y.stride(),
                     address(last),
                     stride(last),
+                    address(s.kept),
                     workspace)));
   }
 
@@ -94,7 +100,8 @@ final class HostSelectiveScan {
     HostKernels.expect(
         dGate == null || s.gate != null, operation, scan.u(), "a gradient of an absent gate");
     kernels.withScratch(
-        Native.ssm_selective_scan_backward_workspace_f32(s.states, s.segments.longest()),
+        Native.ssm_selective_scan_backward_workspace_f32(
+            s.states, s.kept == null ? s.segments.longest() : 0),
         workspace ->
             check(
                 operation,
@@ -139,6 +146,7 @@ final class HostSelectiveScan {
                     stride(dGate),
                     address(dInitial),
                     stride(dInitial),
+                    address(s.kept),
                     workspace)));
   }
 }

@@ -367,8 +367,8 @@ public interface Kernels extends AutoCloseable {
       boolean decoupled) {}
 
   /**
-   * The sum of squares, accumulated in double precision in row-major order; NaN or infinite if an
-   * element is.
+   * The sum of squares, accumulated in double precision in an order that depends on the shape
+   * alone; NaN or infinite if an element is.
    */
   double sumOfSquares(Tensor x);
 }

@@ -532,6 +532,7 @@ public final class Native {
       long yStride,
       @Cast("float*") long last,
       long lastStride,
+      @Cast("float*") long kept,
       @Cast("float*") long workspace);
 
   static native int ssm_selective_scan_backward_f32(
@@ -575,6 +576,7 @@ public final class Native {
       long dgateStride,
       @Cast("float*") long dinitial,
       long dinitialStride,
+      @Cast("const float*") long kept,
       @Cast("float*") long workspace);
 
   static native @Cast("int64_t") long ssm_selective_scan_forward_workspace_f32(long states);

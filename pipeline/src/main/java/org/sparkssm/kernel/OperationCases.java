@@ -603,7 +603,8 @@ final class OperationCases {
           perhaps() ? tensor(rows, columns) : null,
           perhaps() ? tensor(segments.batch(), columns * n) : null,
           tensor(rows, columns),
-          perhaps() ? tensor(segments.batch(), columns * n) : null);
+          perhaps() ? tensor(segments.batch(), columns * n) : null,
+          perhaps() ? kernels.allocate(SelectiveScan.keptRows(segments), columns * n) : null);
     }
 
     /** Complex numbers of negative real part, [columns, 2 n]. */

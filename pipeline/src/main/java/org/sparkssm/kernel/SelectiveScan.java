@@ -25,6 +25,9 @@ package org.sparkssm.kernel;
  * @param y [T, D], out
  * @param last nullable, [B, D * N], out: state after the last step (the initial one for an empty
  *     sequence)
+ * @param kept nullable, [{@link #keptRows}, D * N], out: states that the backward can begin from,
+ *     in an order that belongs to the kernels. Without it the backward first runs through the
+ *     sequences once more; kernels that always do so leave it as it is.
  */
 public record SelectiveScan(
     Segments segments,
@@ -38,11 +41,40 @@ public record SelectiveScan(
     Tensor gate,
     Tensor initial,
     Tensor y,
-    Tensor last) {
+    Tensor last,
+    Tensor kept) {
+  /** Steps between two kept states; SSM_SELECTIVE_SCAN_CHUNK of ssm.h. */
+  private static final int CHUNK = 16;
+
+  /** A scan that keeps no states. */
+  public SelectiveScan(
+      Segments segments,
+      Tensor u,
+      Tensor deltaRaw,
+      Tensor deltaBias,
+      Tensor a,
+      Tensor b,
+      Tensor c,
+      Tensor skip,
+      Tensor gate,
+      Tensor initial,
+      Tensor y,
+      Tensor last) {
+    this(segments, u, deltaRaw, deltaBias, a, b, c, skip, gate, initial, y, last, null);
+  }
+
+  /** Rows of {@link #kept}: one for every 16 steps that a sequence begins. */
+  public static int keptRows(Segments segments) {
+    int rows = 0;
+    for (int b = 0; b < segments.batch(); b++) {
+      rows += (segments.length(b) + CHUNK - 1) / CHUNK;
+    }
+    return rows;
+  }
 
   /**
    * The operands of the backward pass, in the shapes of what they are gradients of. The forward's
-   * {@code y} and {@code last} are not read: states are recomputed.
+   * {@code y} and {@code last} are not read: states are recomputed, from {@code kept} where given.
    *
    * @param dy [T, D]
    * @param dLast nullable

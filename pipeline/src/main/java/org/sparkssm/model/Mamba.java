@@ -173,7 +173,10 @@ final class Mamba implements Layer {
         gate,
         pass.before(states),
         pass.allocate(inner),
-        pass.after(states));
+        pass.after(states),
+        pass.trains()
+            ? pass.kernels().allocate(SelectiveScan.keptRows(pass.segments()), inner * state)
+            : null);
   }
 
   private void scanBackward(

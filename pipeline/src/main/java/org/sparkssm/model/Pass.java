@@ -201,6 +201,11 @@ public final class Pass {
     return kernels.allocate(segments.rows(), columns);
   }
 
+  /** Whether a backward follows. */
+  boolean trains() {
+    return gradients != null;
+  }
+
   /** The current value of a parameter. */
   public Tensor value(Parameter parameter) {
     return parameters.slice(parameter.offset(), parameter.rows(), parameter.columns());

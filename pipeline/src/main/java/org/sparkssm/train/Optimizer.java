@@ -77,6 +77,7 @@ final class Optimizer {
    * @param parameters [P], out
    */
   void step(GradientSum sum, long step, double rate, float[] parameters) {
+    kernels.write(gradient, sum.gradient(), 0);
     scale(sum, step);
     kernels.write(gradient, sum.gradient(), 0);
     for (Group group : groups) {
@@ -118,14 +119,13 @@ final class Optimizer {
     kernels.addScaled(-rate, m, p);
   }
 
-  /** Divides by the weight and limits the norm, in one multiplication. */
+  /**
+   * Divides by the weight and limits the norm, in one multiplication; {@code gradient} holds the
+   * sum.
+   */
   private void scale(GradientSum sum, long step) {
     float[] values = sum.gradient();
-    double squares = 0;
-    for (float value : values) {
-      squares += (double) value * value;
-    }
-    double norm = Math.sqrt(squares) / sum.sums().weight();
+    double norm = Math.sqrt(kernels.sumOfSquares(gradient)) / sum.sums().weight();
     if (!Double.isFinite(norm)) {
       throw new NonFiniteException(
           "training stopped at step " + step + ": the norm of the gradient is " + norm);
