@@ -31,7 +31,7 @@ import machine
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
 PARAMETERS, SUMS = 262_144, 1000
-MAMBA = ["--model", "mamba", "--width", "64", "--batch", "32", "--validation-fraction", "0", "--epochs", "1"]
+MAMBA = ["--model", "mamba", "--width", "64", "--batch", "32", "--validation-fraction", "0", "--epochs", "5"]
 TINY = ["--model", "linear-cde", "--width", "4", "--state", "4", "--blocks", "1", "--batch", "8",
         "--validation-fraction", "0", "--epochs", "1"]  # fmt: skip
 
@@ -188,7 +188,7 @@ def checkpoints(cluster):
     for i in range(3):
         for kept in (False, True):
             options = ["--checkpoint", f"{cluster.folder}/checkpoint-{i}", "--conf", "spark.ssm.checkpointInterval=2s"]
-            summary = cluster.train(2, *MAMBA[:-1], "3", *(options if kept else []))
+            summary = cluster.train(2, *MAMBA, *(options if kept else []))
             seconds[kept].append(summary["trainingSeconds"])
     without, kept = (statistics.median(seconds[k]) for k in (False, True))
     return [{"row": "checkpoints", "interval": "2s", "executors": 2, "seconds": round(kept, 2),
