@@ -48,8 +48,8 @@ public final class Signature {
    *
    * <p>Where the shape allows it (see {@code ssm.h}), sequences of a batch are followed by the
    * entries of their Lyndon words, and the other entries come from shuffle relations at the end. A
-   * batch of one is computed directly, so it may differ by rounding from the same sequence in a
-   * larger batch; nothing else depends on the neighbours.
+   * sequence has the same bits whatever else is in its batch, and may differ by rounding from
+   * {@link #of}, which computes it directly.
    *
    * @param values rows of {@code channels} numbers
    * @param begin first row of each sequence
@@ -61,6 +61,12 @@ public final class Signature {
   public static void batch(
       float[] values, long[] begin, long[] end, int channels, int depth, float[] out) {
     requireBatch(values.length, begin, end, channels, depth, out.length);
+    if (begin.length == 1) { // the kernels would compute it as a path alone
+      float[] twice = new float[2 * SignatureSize.arrayWidth(channels, depth)];
+      backend().forward(values, repeated(begin), repeated(end), channels, depth, twice);
+      System.arraycopy(twice, 0, out, 0, twice.length / 2);
+      return;
+    }
     backend().forward(values, begin, end, channels, depth, out);
   }
 
@@ -68,7 +74,17 @@ public final class Signature {
   public static void batch(
       double[] values, long[] begin, long[] end, int channels, int depth, double[] out) {
     requireBatch(values.length, begin, end, channels, depth, out.length);
+    if (begin.length == 1) { // the kernels would compute it as a path alone
+      double[] twice = new double[2 * SignatureSize.arrayWidth(channels, depth)];
+      backend().forward(values, repeated(begin), repeated(end), channels, depth, twice);
+      System.arraycopy(twice, 0, out, 0, twice.length / 2);
+      return;
+    }
     backend().forward(values, begin, end, channels, depth, out);
+  }
+
+  private static long[] repeated(long[] one) {
+    return new long[] {one[0], one[0]};
   }
 
   /**

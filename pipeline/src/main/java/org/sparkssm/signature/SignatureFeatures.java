@@ -293,15 +293,30 @@ public record SignatureFeatures(
         Signature.batch(packed, edges(0), edges(1), channels, depth, out);
         return;
       }
-      double[] wide = new double[packed.length];
+      // Which way a sequence goes depends on its own length alone.
+      for (int b = 0; b < sequences; b++) {
+        if (OverlappingWindows.pay(window, length(b), depth)) {
+          double[] own =
+              OverlappingWindows.signatures(
+                  widened(packed, b), 0, length(b), channels, depth, window);
+          for (int i = 0; i < own.length; i++) {
+            out[outStart(b) + i] = (float) own[i];
+          }
+        } else {
+          float[] own = new float[outStart(b + 1) - outStart(b)];
+          Signature.batch(packed, edges(b, 0), edges(b, 1), channels, depth, own);
+          System.arraycopy(own, 0, out, outStart(b), own.length);
+        }
+      }
+    }
+
+    private double[] widened(float[] packed, int sequence) {
+      int from = (int) firstRow[sequence] * channels;
+      double[] wide = new double[length(sequence) * channels];
       for (int i = 0; i < wide.length; i++) {
-        wide[i] = packed[i];
+        wide[i] = packed[from + i];
       }
-      double[] inDouble = new double[out.length];
-      signatures(wide, inDouble);
-      for (int i = 0; i < out.length; i++) {
-        out[i] = (float) inDouble[i];
-      }
+      return wide;
     }
 
     void signatures(double[] packed, double[] out) {
