@@ -110,8 +110,7 @@ final class TrainCommand extends SparkCommand {
 
   @Override
   protected String plan() {
-    return String.format(
-        Locale.ROOT, "%s on %s, model to %s", what(), input, output);
+    return String.format(Locale.ROOT, "%s on %s, model to %s", what(), input, output);
   }
 
   /** The model, or where it is described. */
@@ -195,8 +194,7 @@ final class TrainCommand extends SparkCommand {
 
   private void refuse(boolean foreign, String option) {
     if (foreign) {
-      throw new InvalidInputException(
-          option + " does not belong to the model " + what());
+      throw new InvalidInputException(option + " does not belong to the model " + what());
     }
   }
 

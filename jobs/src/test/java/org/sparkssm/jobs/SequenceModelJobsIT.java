@@ -107,13 +107,12 @@ class SequenceModelJobsIT {
   void aTrainingStartsFromATrainedModel() {
     String second = path("second");
     JsonNode summary =
-        done(
-                "train --initial-model "
-                    + model
-                    + " --epochs 1 --learning-rate 1e-30 --input "
-                    + area
-                    + " --output "
-                    + second)
+        done("train --initial-model "
+                + model
+                + " --epochs 1 --learning-rate 1e-30 --input "
+                + area
+                + " --output "
+                + second)
             .summary();
     assertEquals(
         manifest(model).path("weightsSha256").asText(), summary.path("weightsSha256").asText());

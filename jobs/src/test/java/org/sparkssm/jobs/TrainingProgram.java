@@ -18,9 +18,10 @@ import org.sparkssm.train.TrainingListener;
  * A driver of its own that trains a small model and tells how it goes, a line each: {@code epoch
  * N}, {@code weights HASH} or {@code error CLASS: MESSAGE}, and at last {@code usable}, if Spark
  * still runs jobs. Arguments are {@code key=value}: {@code master}, {@code modes} (one training
- * each), {@code epochs}, {@code batch}, {@code rows}, {@code values} (an SQL expression of the id) of {@code channels}, {@code checkpoint}, {@code resume}, {@code kill} (after this
- * epoch one task is killed), {@code cancel} (after this epoch the job group is cancelled), and
- * Spark's own settings.
+ * each), {@code epochs}, {@code batch}, {@code rows}, {@code values} (an SQL expression of the id)
+ * of {@code channels}, {@code checkpoint}, {@code resume}, {@code kill} (after this epoch one task
+ * is killed), {@code cancel} (after this epoch the job group is cancelled), and Spark's own
+ * settings.
  */
 final class TrainingProgram {
   private static final String VALUES =
@@ -84,10 +85,7 @@ final class TrainingProgram {
     Dataset<Row> rows =
         spark
             .range(0, count, 1, Math.max(4, count / 10_000))
-            .selectExpr(
-                "id",
-                option("values", VALUES) + " as values",
-                "cos(id) as label");
+            .selectExpr("id", option("values", VALUES) + " as values", "cos(id) as label");
     spark.sparkContext().setJobGroup("training", "training", false);
     SequenceRegressor regressor =
         new SequenceRegressor()
