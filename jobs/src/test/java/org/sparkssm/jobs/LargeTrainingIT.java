@@ -68,8 +68,7 @@ class LargeTrainingIT {
         }
         Thread.sleep(200);
       }
-      assertEquals(
-          1, driver.results("weights", Duration.ZERO.plusSeconds(5)).size(), driver::toString);
+      assertEquals(1, driver.results("weights", Duration.ofSeconds(5)).size(), driver::toString);
       System.out.printf("%d rows: %.0f s%n", rows, driver.seconds());
     }
     return new Peaks(driverPeak, executorPeak);
