@@ -11,7 +11,7 @@ import java.util.Locale;
 public final class Plot {
   static final int WIDTH = 440;
   static final int HEIGHT = 270;
-  private static final int LEFT = 58;
+  private static final int LEFT = 68;
   private static final int RIGHT = 14;
   private static final int TOP = 14;
   private static final int BOTTOM = 42;
