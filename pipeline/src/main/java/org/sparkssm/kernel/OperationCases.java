@@ -217,6 +217,7 @@ final class OperationCases {
           SelectiveScan scan = c.scan();
           int n = scan.a().columns();
           int batch = c.segments.batch();
+          c.kernels.selectiveScanForward(scan); // for what it keeps
           c.kernels.selectiveScanBackward(
               scan,
               new SelectiveScan.Gradients(

@@ -9,10 +9,11 @@ import java.util.Optional;
 
 /**
  * Every operation of the kernels that a machine has, against the reference kernels, with timings:
- * what a new GPU host or an unknown processor is tried with. It needs the library's jar and
- * JavaCPP's on the class path; without ND4J's the processor's kernels are left out, and say so.
+ * what a new GPU host or an unknown processor is tried with. It needs the library's jar, JavaCPP's
+ * and that of Commons Math 3 on the class path; without ND4J's the processor's kernels are left
+ * out, and say so.
  *
- * <pre>java -cp spark-ssm-pipeline.jar:spark-ssm-pipeline-linux-x86_64-cuda.jar:javacpp.jar
+ * <pre>java -cp spark-ssm-pipeline.jar:spark-ssm-pipeline-linux-x86_64-cuda.jar:javacpp.jar:commons-math3.jar
  *     org.sparkssm.kernel.SelfTest</pre>
  */
 public final class SelfTest {

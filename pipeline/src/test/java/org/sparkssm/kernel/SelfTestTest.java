@@ -11,6 +11,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
+import org.apache.commons.math3.special.Erf;
 import org.bytedeco.javacpp.Pointer;
 import org.junit.jupiter.api.Test;
 
@@ -52,7 +53,11 @@ class SelfTestTest {
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-Xmx512m",
                 "-cp",
-                String.join(File.pathSeparator, place(SelfTest.class), place(Pointer.class)),
+                String.join(
+                    File.pathSeparator,
+                    place(SelfTest.class),
+                    place(Pointer.class),
+                    place(Erf.class)),
                 SelfTest.class.getName())
             .redirectErrorStream(true)
             .start();
