@@ -13,7 +13,8 @@ import java.util.Optional;
  * and that of Commons Math 3 on the class path; without ND4J's the processor's kernels are left
  * out, and say so.
  *
- * <pre>java -cp spark-ssm-pipeline.jar:spark-ssm-pipeline-linux-x86_64-cuda.jar:javacpp.jar:commons-math3.jar
+ * <pre>
+ * java -cp spark-ssm-pipeline.jar:spark-ssm-pipeline-linux-x86_64-cuda.jar:javacpp.jar:commons-math3.jar
  *     org.sparkssm.kernel.SelfTest</pre>
  */
 public final class SelfTest {
