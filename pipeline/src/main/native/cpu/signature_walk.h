@@ -13,6 +13,7 @@
 // where q are the gradients of the brackets that came in. Memory does not depend on the length.
 #pragma once
 
+#include <array>
 #include <cstring>
 
 #include "lyndon.h"
@@ -22,35 +23,40 @@ namespace SSM_NAMESPACE {
 
 // ---- one node, backwards ----
 
-// Takes the entry back through the increments; the brackets that leave are those of the forward pass.
-template <typename T>
-void rewind_node(const T *x, int64_t stride, const T *in, int steps, T *state, T *out, int count) {
+// Takes the entry back through the increments; the brackets that leave are those of the forward pass. A negative `fixed`
+// means as many as `count` says.
+template <typename T, int fixed>
+void rewind_node_of(const T *x, int64_t stride, const T *in, int steps, T *state, T *out, int count) {
   constexpr int W = VectorOf<T>::lanes;
+  const int brackets = fixed < 0 ? count : fixed;
   Vector<T> s = load(state);
   for (int l = steps - 1; l >= 0; --l) {
     const Vector<T> xi = load(x + l * stride);
-    const T *q = in + int64_t{l} * (count + 1) * W;
-    T *p = out + int64_t{l} * count * W;
+    const T *q = in + int64_t{l} * (brackets + 1) * W;
+    T *p = out + int64_t{l} * brackets * W;
     s -= load(q) * xi;
-    for (int n = 1; n <= count; ++n) store(p + (n - 1) * W, (s + load(q + n * W) * xi) * (T(1) / T(n)));
+#pragma GCC unroll 8
+    for (int n = 1; n <= brackets; ++n) store(p + (n - 1) * W, (s + load(q + n * W) * xi) * (T(1) / T(n)));
   }
   store(state, s);
 }
 
 // The gradients of the node's increments, of what came in, and of its entry before the first increment.
-template <typename T>
-void reverse_node(const T *x, T *dx, int64_t stride, const T *in, T *din, const T *dout, int steps, T *gradient,
-                  int count) {
+template <typename T, int fixed>
+void reverse_node_of(const T *x, T *dx, int64_t stride, const T *in, T *din, const T *dout, int steps, T *gradient,
+                     int count) {
   constexpr int W = VectorOf<T>::lanes;
+  const int brackets = fixed < 0 ? count : fixed;
   Vector<T> g = load(gradient);
   for (int l = steps - 1; l >= 0; --l) {
     const Vector<T> xi = load(x + l * stride);
-    const T *q = in + int64_t{l} * (count + 1) * W;
-    T *dq = din + int64_t{l} * (count + 1) * W;
-    const T *p = dout + int64_t{l} * count * W;
+    const T *q = in + int64_t{l} * (brackets + 1) * W;
+    T *dq = din + int64_t{l} * (brackets + 1) * W;
+    const T *p = dout + int64_t{l} * brackets * W;
     Vector<T> dxi = load(dx + l * stride) + g * load(q);
     store(dq, load(dq) + g * xi);
-    for (int n = 1; n <= count; ++n) {
+#pragma GCC unroll 8
+    for (int n = 1; n <= brackets; ++n) {
       const Vector<T> pn = load(p + (n - 1) * W) * (T(1) / T(n));
       store(dq + n * W, load(dq + n * W) + pn * xi);
       dxi += pn * load(q + n * W);
@@ -59,6 +65,37 @@ void reverse_node(const T *x, T *dx, int64_t stride, const T *in, T *din, const 
     store(dx + l * stride, dxi);
   }
   store(gradient, g);
+}
+
+template <typename T>
+using RewindNode = void (*)(const T *, int64_t, const T *, int, T *, T *, int);
+template <typename T>
+using ReverseNode = void (*)(const T *, T *, int64_t, const T *, T *, const T *, int, T *, int);
+
+// By the number of brackets that leave, with a loop over any number after them.
+constexpr int kFixedBrackets = 8;
+
+template <typename T, int... n>
+constexpr std::array<RewindNode<T>, kFixedBrackets + 1> rewind_nodes(std::integer_sequence<int, n...>) {
+  return {rewind_node_of<T, n>..., rewind_node_of<T, -1>};
+}
+
+template <typename T, int... n>
+constexpr std::array<ReverseNode<T>, kFixedBrackets + 1> reverse_nodes(std::integer_sequence<int, n...>) {
+  return {reverse_node_of<T, n>..., reverse_node_of<T, -1>};
+}
+
+template <typename T>
+void rewind_node(const T *x, int64_t stride, const T *in, int steps, T *state, T *out, int count) {
+  static constexpr auto kNodes = rewind_nodes<T>(std::make_integer_sequence<int, kFixedBrackets>());
+  kNodes[count < kFixedBrackets ? count : kFixedBrackets](x, stride, in, steps, state, out, count);
+}
+
+template <typename T>
+void reverse_node(const T *x, T *dx, int64_t stride, const T *in, T *din, const T *dout, int steps, T *gradient,
+                  int count) {
+  static constexpr auto kNodes = reverse_nodes<T>(std::make_integer_sequence<int, kFixedBrackets>());
+  kNodes[count < kFixedBrackets ? count : kFixedBrackets](x, dx, stride, in, din, dout, steps, gradient, count);
 }
 
 #if SSM_VECTOR_BYTES == 64
