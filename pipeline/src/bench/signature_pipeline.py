@@ -4,8 +4,8 @@ The peer is a pandas_udf that calls pySigLib for a batch of 1,000 sequences; our
 the SignatureTransformer. Every row is a Spark of its own with the same data, cores, memory and Parquet settings, started
 from PySpark; its figure is the best of the runs after the first. Two settings of the writer are measured: Spark's own,
 and the one that udfs/README.md describes (two-level arrays, no dictionary), for the peer as well. The engine "write"
-writes the same signatures from memory, which bounds what any engine can reach behind Spark's writer. Beside them stands
-what one call of path_signature costs in generated code, and how much of it is the library's own call for one sequence.
+writes the same signatures from memory, which bounds what any engine can reach behind Spark's writer. Beside them stand,
+by JMH, what one call of path_signature costs in generated code, and the library's own calls for one sequence and for many.
 
     python signature_pipeline.py [--count 100000] [--runs 4] [--jar spark-ssm-jobs.jar] [--output results/FILE.json]
 
@@ -133,18 +133,23 @@ def run(engine, cores, writer, folder, runs, jar):
 
 
 def calls(jar):
-    """Nanoseconds a row of the SQL function in generated code, for rows from rows and from columns."""
+    """Nanoseconds a row of the SQL function in generated code and of the library, by JMH."""
+    udfs = os.path.join(ROOT, "udfs/target")
+    classes = ":".join([f"{udfs}/test-classes", f"{udfs}/jmh/*", jar, os.path.join(ROOT, "jobs/target/runtime/*")])
     opens = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in ("java.nio", "java.lang", "sun.nio.ch", "java.util")]
-    classes = ":".join([os.path.join(ROOT, "udfs/target/test-classes"), jar, os.path.join(ROOT, "jobs/target/runtime/*")])
-    command = ["java", "-Xmx1g", *opens, "-cp", classes, "org.sparkssm.sql.SignatureCallBenchmark"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode != 0:
-        machine.fail(f"SignatureCallBenchmark ended with {done.returncode}: {done.stderr.strip()[-2000:]}")
+    with tempfile.TemporaryDirectory() as folder:
+        results = os.path.join(folder, "jmh.json")
+        command = ["java", "-Xmx1g", *opens, "-cp", classes, "org.openjdk.jmh.Main", "SignatureCallBenchmark", "-foe", "true"]
+        done = subprocess.run([*command, "-rf", "json", "-rff", results], capture_output=True, text=True)
+        if done.returncode != 0:
+            machine.fail(f"SignatureCallBenchmark ended with {done.returncode}: {(done.stdout + done.stderr).strip()[-2000:]}")
+        with open(results) as read:
+            found = json.load(read)
     rows = []
-    for line in done.stdout.strip().splitlines():
-        found = json.loads(line)
-        found["overheadNanosecondsPerRow"] = found["nanosecondsPerRow"] - found["libraryNanosecondsPerRow"]
-        rows.append({"engine": "sql call", **found})
+    for one in found:
+        score = one["primaryMetric"]
+        row = {"engine": "jmh", "call": one["benchmark"].rsplit(".", 1)[1], "nanosecondsPerRow": round(score["score"])}
+        rows.append({**row, "error99Nanoseconds": round(score["scoreError"])})
     return rows
 
 

@@ -57,7 +57,7 @@ public final class ArrayValues {
   /** The points of a path one after another, as floats. */
   public static ArrayData flattenFloat(
       ArrayData points, int channels, UTF8String function, UTF8String name) {
-    float[] flat = new float[Math.multiplyExact(points.numElements(), channels)];
+    float[] flat = new float[numbers(points, channels, function, name)];
     for (int l = 0; l < points.numElements(); l++) {
       float[] point = point(points, l, channels, function, name).toFloatArray();
       System.arraycopy(point, 0, flat, l * channels, channels);
@@ -68,7 +68,7 @@ public final class ArrayValues {
   /** The points of a path one after another, as doubles. */
   public static ArrayData flattenDouble(
       ArrayData points, int channels, UTF8String function, UTF8String name) {
-    double[] flat = new double[Math.multiplyExact(points.numElements(), channels)];
+    double[] flat = new double[numbers(points, channels, function, name)];
     for (int l = 0; l < points.numElements(); l++) {
       double[] point = point(points, l, channels, function, name).toDoubleArray();
       System.arraycopy(point, 0, flat, l * channels, channels);
@@ -136,6 +136,17 @@ public final class ArrayValues {
       wide[i] = narrow[i];
     }
     return UnsafeArrayData.fromPrimitiveArray(wide);
+  }
+
+  /**
+   * How many numbers the points hold; the first is looked at before anything is allocated for all.
+   */
+  private static int numbers(ArrayData points, int channels, UTF8String function, UTF8String name) {
+    if (points.numElements() == 0) {
+      return 0;
+    }
+    return Math.multiplyExact(
+        points.numElements(), point(points, 0, channels, function, name).numElements());
   }
 
   private static ArrayData point(

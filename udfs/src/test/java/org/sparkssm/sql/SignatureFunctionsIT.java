@@ -344,6 +344,9 @@ class SignatureFunctionsIT {
         "path_signature(array(array(1D, 2D), array(1D)), 2, 2)",
         "path_signature: values has 1 numbers at step 1, expected 2 channels");
     assertFails(
+        "path_lead_lag(array(array(1D, 2D), array(3D, 4D)), 2147483647)",
+        "path_lead_lag: values has 2 numbers at step 0, expected 2147483647 channels");
+    assertFails(
         "path_time_augment(array(1D, 2D), 1, array(0D))",
         "a path of 2 points has 1 times, expected as many");
     assertFails(
