@@ -376,11 +376,11 @@ def fma_peak():
 
 def annotated(row):
     """With what is known of a target that is missed: the first note all of whose fields are those of the row."""
-    if not row["met"]:
-        fields = {**row.get("shape", {}), **row}
-        for where, note in NOTES:
-            if all(fields.get(name) == value for name, value in where.items()):
-                return {**row, **note}
+    row = {name: value for name, value in row.items() if name not in ("profile", "bound", "tried")}
+    fields = {**row.get("shape", {}), **row}
+    for where, note in NOTES:
+        if not row["met"] and all(fields.get(name) == value for name, value in where.items()):
+            return {**row, **note}
     return row
 
 
@@ -403,8 +403,8 @@ def main():
     try:
         kernels = ours.ask(time="kernels")["description"]
         for name in options.only.split(","):
-            parts[name] = [{"part": name, **annotated(row)} for row in PARTS[name](ours)]
-            rows = [row for part in parts.values() for row in part or []]
+            parts[name] = [{"part": name, **row} for row in PARTS[name](ours)]
+            rows = [annotated(row) for part in parts.values() for row in part or []]
             machine.write(options.output, "recurrences", rows, kernels=kernels, jax=jax.__version__,
                           torch=torch.__version__, tolerance=TOLERANCE)  # fmt: skip
     finally:

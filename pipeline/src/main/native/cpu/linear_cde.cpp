@@ -56,27 +56,25 @@ PanelProduct panel_product(int rows) {
   return panel_product<kVectors, kDots>(rows, std::make_integer_sequence<int, kGroup>());
 }
 
+// A panel stays in the first-level cache while all groups of rows go through it; the matrices together are larger than
+// the second level.
 template <bool kDots>
 void multiply(const Geometry &geometry, const float *packed, const Operands &operands, float *dots) {
   const int groups = (operands.count + kGroup - 1) / kGroup;
-  const int64_t pairs = geometry.padded / (2 * kLanes);
-  int begin = 0;
-  for (int g = 0; g < groups; ++g) {
-    const int end = operands.count * (g + 1) / groups;
-    const int rows = end - begin;
-    Floats sums[kGroup] = {};
-    const PanelProduct product = panel_product<2, kDots>(rows);
-    const float *panel = packed;
-    auto run = [&](PanelProduct f, int64_t column) {
-      f(geometry.states, panel, operands.in + begin, operands.out + begin, operands.scale + begin,
-        operands.with + begin, column, sums);
-    };
-    for (int64_t p = 0; p < pairs; ++p, panel += geometry.states * 2 * kLanes) run(product, p * 2 * kLanes);
-    if (geometry.padded > pairs * 2 * kLanes) run(panel_product<1, kDots>(rows), pairs * 2 * kLanes);
-    if (kDots)
-      for (int r = 0; r < rows; ++r) dots[begin + r] = sum_of_lanes(sums[r]);
-    begin = end;
+  Floats sums[kMaximumTile];
+  for (int r = 0; kDots && r < operands.count; ++r) sums[r] = Floats{};
+  for (int64_t column = 0; column < geometry.padded;) {
+    const int vectors = geometry.padded - column >= 2 * kLanes ? 2 : 1;
+    for (int g = 0; g < groups; ++g) {
+      const int begin = operands.count * g / groups, rows = operands.count * (g + 1) / groups - begin;
+      const PanelProduct product = vectors == 2 ? panel_product<2, kDots>(rows) : panel_product<1, kDots>(rows);
+      product(geometry.states, packed, operands.in + begin, operands.out + begin, operands.scale + begin,
+              operands.with + begin, column, sums + begin);
+    }
+    packed += geometry.states * vectors * kLanes;
+    column += vectors * kLanes;
   }
+  for (int r = 0; kDots && r < operands.count; ++r) dots[r] = sum_of_lanes(sums[r]);
 }
 
 }  // namespace

@@ -34,6 +34,16 @@ struct Geometry {
   }
 
   int64_t matrix() const { return padded * states; }
+
+  // Calls f(first sequence, count) for tiles of nearly equal size.
+  template <typename F>
+  void for_each_tile(int64_t batch, F f) const {
+    const int64_t tiles = (batch + tile - 1) / tile;
+    for (int64_t t = 0; t < tiles; ++t) {
+      const int64_t first = batch * t / tiles;
+      f(first, static_cast<int>(batch * (t + 1) / tiles - first));
+    }
+  }
 };
 
 // Floats of the workspace rounded up to cache lines.

@@ -59,6 +59,8 @@ void add_outer_products(int64_t pairs, const float *left, const float *right, fl
   for (int r = 0; r < kRows; ++r)
 #pragma GCC unroll 2
     for (int v = 0; v < kVectors; ++v) sum[r][v] = Floats{};
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) __builtin_prefetch(target + r * stride);  // long before it is added to
   for (int64_t p = 0; p < pairs; ++p) {
     Floats m[kVectors];
 #pragma GCC unroll 2
@@ -181,9 +183,8 @@ int32_t linear_cde_backward_f32(int32_t solver, int64_t batch, const int32_t *of
 
   Operands operands;
   float dots[kMaximumTile];
-  for (int64_t first = 0; first < batch; first += geometry.tile) {
+  geometry.for_each_tile(batch, [&](int64_t first, int tile) {
     const int32_t *order = space.order + first;
-    const int tile = static_cast<int>(batch - first < geometry.tile ? batch - first : geometry.tile);
     auto length = [&](int s) -> int64_t { return offsets[order[s] + 1] - offsets[order[s]]; };
     auto at = [&](float *vectors, int s) { return vectors + s * geometry.stride; };
     for (int s = 0; s < tile; ++s) {
@@ -286,7 +287,7 @@ int32_t linear_cde_backward_f32(int32_t solver, int64_t batch, const int32_t *of
     }
     for (int s = 0; s < tile && dinitial != nullptr; ++s)
       if (states > 0) std::memcpy(dinitial + order[s] * dinitial_stride, at(space.gradient, s), bytes);
-  }
+  });
   if (da != nullptr) pairs.flush();
   if (ddrive != nullptr)
     for (int64_t x = 0; x < drives; ++x)

@@ -27,9 +27,8 @@ int32_t linear_cde_forward_f32(int32_t solver, int64_t batch, const int32_t *off
   sort_by_length(batch, offsets, space.order);
 
   Operands operands;
-  for (int64_t first = 0; first < batch; first += geometry.tile) {
+  geometry.for_each_tile(batch, [&](int64_t first, int tile) {
     const int32_t *order = space.order + first;
-    const int tile = static_cast<int>(batch - first < geometry.tile ? batch - first : geometry.tile);
     auto length = [&](int s) { return offsets[order[s] + 1] - offsets[order[s]]; };
     float *now = space.states[0], *spare[2] = {space.states[1], space.states[2]};
     for (int s = 0; s < tile; ++s) {
@@ -70,7 +69,7 @@ int32_t linear_cde_forward_f32(int32_t solver, int64_t batch, const int32_t *off
         if (last != nullptr && l + 1 == length(s)) std::memcpy(last + order[s] * last_stride, state, bytes);
       }
     }
-  }
+  });
   return SSM_OK;
 }
 

@@ -14,8 +14,7 @@ namespace selective_scan {
 constexpr float kLog2E = 1.44269504f;
 constexpr int64_t kVectors = 16;  // vectors of channels in a group
 constexpr int64_t kGroupColumns = kVectors * kLanes;
-// States in a block: with their transitions and gradients they fill the registers.
-constexpr int kBlock = SSM_VECTOR_BYTES == 64 ? 4 : 2;
+constexpr int kBlock = 4;  // states that go through a chunk side by side
 
 // Calls f(size as a constant, n) for blocks of the states n, n + 1, ... n + size - 1.
 template <typename F>
@@ -79,9 +78,17 @@ SSM_INLINE void for_each_step(int64_t row, int64_t steps, int64_t first, int64_t
       f(l, v, row + l, first + v * kLanes, columns - first - v * kLanes);
 }
 
-// softplus(delta_raw + bias) and its product with u; where asked for, the derivative of the softplus too.
-SSM_INLINE void load_step(const Operands &x, int64_t row, int64_t column, int64_t count, float *delta, float *input,
-                          float *rate = nullptr) {
+// Asks for a row before it is needed: rows of a group are too short and too far apart for the processor to foresee.
+SSM_INLINE void prefetch(const float *rows, int64_t stride, int64_t row, int64_t column) {
+  __builtin_prefetch(rows + row * stride + column);
+}
+
+// softplus(delta_raw + bias) and its product with u; where asked for, the derivative of the softplus too. `next` is the
+// row of the following chunk.
+SSM_INLINE void load_step(const Operands &x, int64_t row, int64_t next, int64_t column, int64_t count, float *delta,
+                          float *input, float *rate = nullptr) {
+  prefetch(x.delta_raw, x.delta_raw_stride, next, column);
+  prefetch(x.u, x.u_stride, next, column);
   const Floats bias = x.delta_bias == nullptr ? Floats{} : load_up_to(x.delta_bias + column, count);
   Floats derivative;
   const Floats d = softplus_and_derivative(
@@ -91,11 +98,11 @@ SSM_INLINE void load_step(const Operands &x, int64_t row, int64_t column, int64_
   store(input, d * load_up_to(x.u + row * x.u_stride + column, count));
 }
 
-// Takes the states n .. n + kSize - 1 of one vector of channels through `steps` steps; each(l, j, decay, before, after)
-// sees state n + j at step l.
+// Takes the states n .. n + kSize - 1 of one vector of channels through `steps` steps, after all their decays, which do
+// not wait for each other: [steps][kSize][lanes]. each(l, use) calls use(j, h), h being state n + j after step l.
 template <int kSize, typename F>
 SSM_INLINE void advance(int64_t n, int64_t steps, const float *scaled, float *state, const float *delta,
-                        const float *input, const float *b, int64_t b_stride, F each) {
+                        const float *input, const float *b, int64_t b_stride, float *decays, F each) {
   Floats a[kSize], h[kSize];
 #pragma GCC unroll 4
   for (int j = 0; j < kSize; ++j) {
@@ -103,13 +110,18 @@ SSM_INLINE void advance(int64_t n, int64_t steps, const float *scaled, float *st
     h[j] = load(state + (n + j) * kLanes);
   }
   for (int64_t l = 0; l < steps; ++l) {
-    const Floats d = load(delta + l * kLanes), x = load(input + l * kLanes);
+    Floats decay[kSize];
+    exp2_of_decays<kSize>(load(delta + l * kLanes), a, decay);
+#pragma GCC unroll 4
+    for (int j = 0; j < kSize; ++j) store(decays + (l * kSize + j) * kLanes, decay[j]);
+  }
+  for (int64_t l = 0; l < steps; ++l) {
+    const Floats x = load(input + l * kLanes);
     each(l, [&](auto use) __attribute__((always_inline)) {
 #pragma GCC unroll 4
       for (int j = 0; j < kSize; ++j) {
-        const Floats decay = exp2_of_decay(d, a[j]);
-        h[j] = decay * h[j] + x * b[l * b_stride + n + j];
-        use(j, decay, h[j]);
+        h[j] = load(decays + (l * kSize + j) * kLanes) * h[j] + x * b[l * b_stride + n + j];
+        use(j, h[j]);
       }
     });
   }

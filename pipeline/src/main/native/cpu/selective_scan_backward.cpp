@@ -59,11 +59,10 @@ void pass(int64_t n, const Chunk &x, const Space &space) {
   const int64_t states = x.states;
 #pragma GCC unroll 4
   for (int j = 0; j < kSize; ++j) store(before + j * kLanes, load(x.state + (n + j) * kLanes));
-  advance<kSize>(n, x.steps, x.scaled, x.state, x.delta, x.input, x.b, x.b_stride, [&](int64_t l, auto each) {
+  advance<kSize>(n, x.steps, x.scaled, x.state, x.delta, x.input, x.b, x.b_stride, decays, [&](int64_t l, auto each) {
     const Floats g = load(x.g + l * kLanes);
     Floats sum = kOutput && n > 0 ? load(x.output + l * kLanes) : Floats{};
-    each([&](int j, Floats decay, Floats h) {
-      store(decays + (l * kSize + j) * kLanes, decay);
+    each([&](int j, Floats h) {
       store(before + ((l + 1) * kSize + j) * kLanes, h);
       float *const dc = space.dc + (l * states + n + j) * kLanes;
       store(dc, load(dc) + g * h);
@@ -163,7 +162,7 @@ int32_t selective_scan_backward_f32(
         const int64_t row = begin + k * kChunk;
         for_each_step(row, kChunk, first, columns, [&](int64_t l, int64_t v, int64_t r, int64_t column, int64_t count) {
           const int64_t at = (v * kStride + l) * kLanes;
-          load_step(operands, r, column, count, space.delta + at, space.input + at);
+          load_step(operands, r, r + kChunk, column, count, space.delta + at, space.input + at);
         });
         const float *const from = space.starts + k * kVectors * matrix;
         float *const to = space.starts + (k + 1) * kVectors * matrix;
@@ -172,8 +171,8 @@ int32_t selective_scan_backward_f32(
           for_each_block(states, [&](auto size, int64_t n) {
             advance<decltype(size)::value>(n, kChunk, space.scaled + v * matrix, to + v * matrix,
                                            space.delta + v * kStride * kLanes, space.input + v * kStride * kLanes,
-                                           b + row * b_stride, b_stride,
-                                           [](int64_t, auto each) { each([](int, Floats, Floats) {}); });
+                                           b + row * b_stride, b_stride, space.decays,
+                                           [](int64_t, auto each) { each([](int, Floats) {}); });
           });
       }
 
@@ -185,9 +184,15 @@ int32_t selective_scan_backward_f32(
           for_each([&](int64_t v, int64_t column, int64_t count) {
             load_kept(kept_states + (k * columns + column) * states, states, count, start + v * matrix);
           });
-        for_each_step(row, steps, first, columns, [&](int64_t l, int64_t v, int64_t r, int64_t column, int64_t count) {
+        for_each_step(row, steps, first, columns, [&](int64_t l, int64_t v, int64_t r, int64_t column, int64_t count)
+                                                      __attribute__((always_inline)) {
           const int64_t at = (v * kStride + l) * kLanes;
-          load_step(operands, r, column, count, space.delta + at, space.input + at, space.rate + at);
+          const int64_t next = r - kChunk;
+          load_step(operands, r, next, column, count, space.delta + at, space.input + at, space.rate + at);
+          prefetch(dy, dy_stride, next, column);
+          if (gate != nullptr) prefetch(gate, gate_stride, next, column);
+          prefetch(du, du_stride, r, column);
+          prefetch(ddelta_raw, ddelta_raw_stride, r, column);
           Floats g = load_up_to(dy + r * dy_stride + column, count);
           if (gate != nullptr) {
             const Floats z = load_up_to(gate + r * gate_stride + column, count), q = sigmoid(z), silu = z * q;

@@ -14,6 +14,7 @@ struct Space {
   float *state;          // [vector][N][lanes]
   float *delta, *input;  // [vector][stride][lanes]
   float *output;         // [vector][stride][lanes], before skip and gate
+  float *decays;         // [chunk][block][lanes]
   int64_t floats;
 
   Space(float *base, int64_t states) {
@@ -21,6 +22,7 @@ struct Space {
     transition = pieces.take(kVectors * states);
     state = pieces.take(kVectors * states);
     for (float **steps : {&delta, &input, &output}) *steps = pieces.take(kVectors * kStride);
+    decays = pieces.take(kChunk * kBlock);
     floats = pieces.floats();
   }
 };
@@ -28,10 +30,10 @@ struct Space {
 // Adds to output[l] the sum of c h over a block of states of one vector of channels, which goes through the chunk.
 template <int kSize>
 void run(int64_t n, int64_t steps, const float *transition, float *state, const float *delta, const float *input,
-         const float *b, int64_t b_stride, const float *c, int64_t c_stride, float *output) {
-  advance<kSize>(n, steps, transition, state, delta, input, b, b_stride, [&](int64_t l, auto states) {
+         const float *b, int64_t b_stride, const float *c, int64_t c_stride, float *decays, float *output) {
+  advance<kSize>(n, steps, transition, state, delta, input, b, b_stride, decays, [&](int64_t l, auto states) {
     Floats sum = n == 0 ? Floats{} : load(output + l * kLanes);
-    states([&](int j, Floats, Floats h) { sum += h * c[l * c_stride + n + j]; });
+    states([&](int j, Floats h) { sum += h * c[l * c_stride + n + j]; });
     store(output + l * kLanes, sum);
   });
 }
@@ -74,14 +76,16 @@ int32_t selective_scan_forward_f32(int64_t batch, const int32_t *offsets, int64_
         }
         for_each_step(row, steps, first, columns, [&](int64_t l, int64_t v, int64_t r, int64_t column, int64_t count) {
           const int64_t at = (v * kStride + l) * kLanes;
-          load_step(operands, r, column, count, space.delta + at, space.input + at);
+          load_step(operands, r, r + kChunk, column, count, space.delta + at, space.input + at);
+          prefetch(y, y_stride, r, column);
+          if (gate != nullptr) prefetch(gate, gate_stride, r, column);
         });
         for (int64_t v = 0; v < vectors; ++v)
           for_each_block(states, [&](auto size, int64_t n) {
             const int64_t at = v * kStride * kLanes;
             run<decltype(size)::value>(n, steps, space.transition + v * matrix, space.state + v * matrix,
                                        space.delta + at, space.input + at, b + row * b_stride, b_stride,
-                                       c + row * c_stride, c_stride, space.output + at);
+                                       c + row * c_stride, c_stride, space.decays, space.output + at);
           });
         for_each_step(row, steps, first, columns, [&](int64_t l, int64_t v, int64_t r, int64_t column, int64_t count) {
           Floats sum = load(space.output + (v * kStride + l) * kLanes);

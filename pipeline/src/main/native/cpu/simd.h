@@ -43,7 +43,7 @@ SSM_INLINE void store(T *p, Vector<T> v) {
 
 template <typename T>
 SSM_INLINE Vector<T> broadcast(T value) {
-  return Vector<T>{} + value;
+  return value - Vector<T>{};  // which is a load that spreads; 0 + value would be an addition, because of -0
 }
 
 }  // namespace SSM_NAMESPACE

@@ -5,7 +5,7 @@
 
 #include "simd.h"
 
-#if defined(__AVX512F__)
+#if defined(__AVX__)
 #include <immintrin.h>
 #endif
 
@@ -18,9 +18,17 @@ constexpr int kLanes = VectorOf<float>::lanes;
 SSM_INLINE Floats bits_to_floats(Ints v) { return (Floats)v; }
 SSM_INLINE Ints floats_to_bits(Floats v) { return (Ints)v; }
 
-// Keeps NaN in v: the comparison is false then.
+// Keep NaN in v.
+#if defined(__AVX512F__)
+SSM_INLINE Floats at_least(Floats v, float low) { return (Floats)_mm512_max_ps((__m512)broadcast(low), (__m512)v); }
+SSM_INLINE Floats at_most(Floats v, float high) { return (Floats)_mm512_min_ps((__m512)broadcast(high), (__m512)v); }
+#elif defined(__AVX__)
+SSM_INLINE Floats at_least(Floats v, float low) { return (Floats)_mm256_max_ps((__m256)broadcast(low), (__m256)v); }
+SSM_INLINE Floats at_most(Floats v, float high) { return (Floats)_mm256_min_ps((__m256)broadcast(high), (__m256)v); }
+#else
 SSM_INLINE Floats at_least(Floats v, float low) { return v < low ? broadcast(low) : v; }
 SSM_INLINE Floats at_most(Floats v, float high) { return v > high ? broadcast(high) : v; }
+#endif
 SSM_INLINE Floats absolute(Floats v) { return bits_to_floats(floats_to_bits(v) & 0x7fffffff); }
 SSM_INLINE Floats with_sign_of(Floats magnitude, Floats sign) {
   return bits_to_floats((floats_to_bits(magnitude) & 0x7fffffff) | (floats_to_bits(sign) & ~0x7fffffff));
@@ -39,31 +47,42 @@ alignas(64) constexpr float kPowersOf32ndRoot[32] = {
     1.68179286f,  1.71861935f, 1.75625217f, 1.79470909f, 1.83400810f, 1.87416768f, 1.91520655f, 1.95714414f};
 #endif
 
-// 2^(d a) for d a <= 0, 3 ulp beside the rounding of d a; exactly 1 for d a = 0, 1 ulp above -2^-10, where slow decays
-// lie. Below d a = -125.5 the result lies between 0 and 2^-125 (0 with AVX-512). Growth, d a > 0, is accurate to
-// 2^-16 and reaches at least 2^127.
-SSM_INLINE Floats exp2_of_decay(Floats d, Floats a) {
+// 2^(d a[j]) for d a[j] <= 0, 3 ulp beside the rounding of d a; exactly 1 for d a = 0, 1 ulp above -2^-10, where slow
+// decays lie. Below d a = -125.5 the result lies between 0 and 2^-125 (0 with AVX-512). Growth, d a > 0, is accurate to
+// 2^-16 and reaches at least 2^127. The terms of several go side by side, so that none waits for the one before it.
+template <int kSize>
+SSM_INLINE void exp2_of_decays(Floats d, const Floats *a, Floats *decays) {
 #if defined(__AVX512F__)
   // 2^(i / 32) from a table, in which the low bits of i are looked up, times 2^r, |r| <= 1 / 64. Half of the operations
   // run beside the multiplier, which a polynomial alone would keep busy.
   constexpr float kRounderOf32nds = 393216.0f;
-  Floats t = d * a;
-  __asm__("" : "+v"(t));  // not fused with the additions that follow
-  const Floats k = t + kRounderOf32nds, rounded = k - kRounderOf32nds, r = t - rounded;
-  const Floats power = (Floats)_mm512_permutex2var_ps(_mm512_load_ps(kPowersOf32ndRoot), (__m512i)k,
-                                                      _mm512_load_ps(kPowersOf32ndRoot + 16));
-  const Floats p = (power * r) * (r * 0.2402266f + 0.6931573f) + power;
-  return (Floats)_mm512_scalef_ps((__m512)p, (__m512)rounded);
+#pragma GCC unroll 4
+  for (int j = 0; j < kSize; ++j) {
+    Floats t = d * a[j];
+    __asm__("" : "+v"(t));  // not fused with the additions that follow
+    const Floats k = t + kRounderOf32nds, rounded = k - kRounderOf32nds, r = t - rounded;
+    const Floats power = (Floats)_mm512_permutex2var_ps(_mm512_load_ps(kPowersOf32ndRoot), (__m512i)k,
+                                                        _mm512_load_ps(kPowersOf32ndRoot + 16));
+    const Floats p = (power * r) * (r * 0.2402266f + 0.6931573f) + power;
+    decays[j] = (Floats)_mm512_scalef_ps((__m512)p, (__m512)rounded);
+  }
 #else
-  const Floats t = at_most(at_least(d * a, -125.5f), 127.5f);
-  const Floats k = t + kRounder, r = t - (k - kRounder);
-  Floats p = broadcast(0.0013264754f);
-  p = p * r + 0.009671512f;
-  p = p * r + 0.055507336f;
-  p = p * r + 0.24022242f;
-  p = p * r + 0.693147f;
-  p = p * r + 1.0f;
-  return bits_to_floats(floats_to_bits(p) + (floats_to_bits(k) << 23));
+  constexpr float kTerms[] = {0.009671512f, 0.055507336f, 0.24022242f, 0.693147f, 1.0f};
+  Floats r[kSize];
+  Ints power[kSize];
+#pragma GCC unroll 4
+  for (int j = 0; j < kSize; ++j) {
+    const Floats t = at_most(at_least(d * a[j], -125.5f), 127.5f), k = t + kRounder;
+    r[j] = t - (k - kRounder);
+    power[j] = floats_to_bits(k) << 23;
+    decays[j] = broadcast(0.0013264754f);
+  }
+#pragma GCC unroll 5
+  for (int i = 0; i < 5; ++i)
+#pragma GCC unroll 4
+    for (int j = 0; j < kSize; ++j) decays[j] = decays[j] * r[j] + kTerms[i];
+#pragma GCC unroll 4
+  for (int j = 0; j < kSize; ++j) decays[j] = bits_to_floats(floats_to_bits(decays[j]) + power[j]);
 #endif
 }
 
