@@ -493,7 +493,7 @@ class Walk {
   void for_each_rectangle(int period, F f) {
     const int d = shape_.channels, level = shape_.depth - 2;
     if (!related()) return f(0, d, 0);
-    if (level == 0) {
+    if (level < 1) {
       for (int i = 0; i < d; ++i) f(i, i + 1, i + 1);
       return;
     }
