@@ -1,10 +1,12 @@
 """What distributed training costs: the exchange of gradients, modes, executors, micro-shards, checkpoints, memory.
 
   exchange     one sum of 1 MB of gradient (262,144 float32) over two processes on loopback: from the moment both have their
-               own gradient to the moment both have the sum; unencrypted and encrypted, beside torch.distributed (gloo)
+               own gradient to the moment both have the sum; unencrypted and encrypted, beside torch.distributed (gloo) and
+               bare sockets in C, which add nothing
   modes        one step of a tiny model in barrier and in elastic mode on two executors of one core: nearly all of it is
                overhead
-  executors    Mamba of width 64, 2 blocks, length 100: sequences/s on one and on two executors of one core
+  executors    Mamba of width 64, 2 blocks, length 100: sequences/s on one and on two executors of one core, over the second half
+               of the epochs, when the virtual machines have compiled what they run
   microshards  the same on two executors with 8, 16 and 64 micro-shards
   checkpoints  the same on two executors with and without checkpoints, one every two seconds instead of every minute
   epoch        an epoch of Mamba (width 16, 2 blocks) over 100,000 area paths on two executors, and predictions for all of
@@ -13,7 +15,7 @@
 
     python training.py [--only exchange,modes,...] [--output results/training.json]
 
-Needs the project built by `mvn -DskipTests package`, SPARK_HOME (or pyspark, by deploy/standalone/get-spark.sh), and torch for
+Needs the project built by `mvn -DskipTests package`, SPARK_HOME (or pyspark, by deploy/standalone/get-spark.sh), cc, and torch for
 the peer. With --only, the other rows of the output file stay as they are.
 """
 
@@ -29,11 +31,13 @@ import time
 
 import machine
 
-ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.abspath(os.path.join(HERE, "..", "..", ".."))
 PARAMETERS, SUMS = 262_144, 1000
-MAMBA = ["--model", "mamba", "--width", "64", "--batch", "32", "--validation-fraction", "0", "--epochs", "5"]
+PATHS = 4000
+MAMBA = ["--model", "mamba", "--width", "64", "--batch", "32", "--validation-fraction", "0", "--epochs", "12"]
 TINY = ["--model", "linear-cde", "--width", "4", "--state", "4", "--blocks", "1", "--batch", "8",
-        "--validation-fraction", "0", "--epochs", "1"]  # fmt: skip
+        "--validation-fraction", "0", "--epochs", "4"]  # fmt: skip
 
 GLOO = """
 import os, sys, time, torch, torch.distributed as d
@@ -69,6 +73,14 @@ def exchange():
         row = {"row": "exchange", "transport": how, "bytes": 4 * PARAMETERS, "processes": 2}
         row.update({f"{k}Micros": max(result[k] for result in results) for k in results[0]})
         rows.append(row)
+    with tempfile.TemporaryDirectory() as folder:
+        program = os.path.join(folder, "loopback")
+        subprocess.run(["cc", "-O2", os.path.join(HERE, "loopback.c"), "-o", program], check=True)
+        swap = subprocess.run([program, str(4 * PARAMETERS), str(SUMS)], capture_output=True, text=True, check=True).stdout
+    rows.append({"row": "exchange", "transport": "bare sockets, nothing added", "bytes": 4 * PARAMETERS, "processes": 2,
+                 "medianMicros": float(swap)})  # fmt: skip
+    for row in rows[:2]:
+        row["ratioToBareSockets"] = round(row["medianMicros"] / float(swap), 2)
     try:
         import torch
     except ImportError:
@@ -94,7 +106,7 @@ class Cluster:
                             "SPARK_LOCAL_IP": "127.0.0.1"}  # fmt: skip
         self.master = self.script("start.sh", self.folder + "/cluster", "1", "2", "3g")
         self.data = self.folder + "/data"
-        self.command("generate", "--task", "area", "--count", "4000", "--length", "100", "--output", self.data)
+        self.command("generate", "--task", "area", "--count", str(PATHS), "--length", "100", "--output", self.data)
 
     def script(self, name, *arguments):
         environment = getattr(self, "environment", None)
@@ -143,8 +155,11 @@ class Cluster:
         return {**summary, "model": model}
 
     def speed(self, executors, *options):
-        """Sequences a second over the time of the steps."""
-        return self.train(executors, *options)["sequencesPerSecond"]
+        """Sequences a second over the second half of the epochs."""
+        with open(os.path.join(self.train(executors, *options)["model"], "_model.json")) as manifest:
+            history = json.load(manifest)["history"]
+        middle = len(history) // 2
+        return PATHS * (len(history) - middle) / (history[-1]["seconds"] - history[middle - 1]["seconds"])
 
     def close(self):
         self.script("stop.sh", self.folder + "/cluster")
@@ -162,7 +177,7 @@ def resident(pid):
 
 def modes(cluster):
     return [
-        {"row": "modes", "mode": mode, "executors": 2, "stepMillis": round(8000 / cluster.speed(2, *TINY, "--mode", mode), 3)}
+        {"row": "modes", "mode": mode, "executors": 2, "stepMillis": round(1000 * 8 / cluster.speed(2, *TINY, "--mode", mode), 3)}
         for mode in ("barrier", "elastic")
     ]
 
@@ -214,7 +229,7 @@ def epoch(cluster):
 
 
 def spill():
-    program = os.path.join(os.path.dirname(os.path.abspath(__file__)), "SpilledReads.java")
+    program = os.path.join(HERE, "SpilledReads.java")
     done = subprocess.run(["java", program, tempfile.gettempdir(), "1024"], capture_output=True, text=True, check=True)
     return [{"row": "spill", **json.loads(line)} for line in done.stdout.splitlines()]
 
@@ -222,7 +237,7 @@ def spill():
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default="exchange,modes,executors,microshards,checkpoints,epoch,spill")
-    parser.add_argument("--output", default=os.path.join(os.path.dirname(__file__), "results", "training.json"))
+    parser.add_argument("--output", default=os.path.join(HERE, "results", "training.json"))
     options = parser.parse_args()
     wanted = options.only.split(",")
     for part in (exchange, spill):

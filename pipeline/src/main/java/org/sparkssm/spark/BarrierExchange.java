@@ -82,8 +82,7 @@ final class BarrierExchange implements GradientExchange {
       nodes.add(FixedTree.leaf(shard.number(), sums.gradient(shard, shuffled[i], step)));
     }
     counter.accept(sums.sequences() - before);
-    GradientSum sum = group.sum(FixedTree.join(nodes, GradientSum::plus), cancelled);
-    return new GradientSum(sum.gradient().clone(), sum.sums(), sum.failure());
+    return group.sum(FixedTree.join(nodes, GradientSum::plus), cancelled);
   }
 
   @Override

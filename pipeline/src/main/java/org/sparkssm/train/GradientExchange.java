@@ -15,6 +15,7 @@ public interface GradientExchange extends AutoCloseable {
    * The gradient sum of one global batch.
    *
    * @param parameters [P]
+   * @return to be read only, and before the next call but one
    */
   GradientSum gradient(float[] parameters, ShardStep step);
 

@@ -18,6 +18,7 @@ final class Optimizer {
   private final OptimizerSettings settings;
   private final List<Group> groups;
   private final Tensor weights;
+  private final Tensor sumOfBatch;
   private final Tensor gradient;
   private final Tensor first;
   private final Tensor second;
@@ -31,6 +32,7 @@ final class Optimizer {
     this.settings = settings;
     groups = groups(layout, settings.weightDecay());
     weights = kernels.zeros(1, layout.size());
+    sumOfBatch = kernels.zeros(1, layout.size());
     gradient = kernels.zeros(1, layout.size());
     first = kernels.zeros(1, layout.size());
     second = kernels.zeros(1, layout.size());
@@ -72,14 +74,13 @@ final class Optimizer {
   /**
    * Moves the parameters by the mean gradient.
    *
-   * @param sum its gradient becomes the mean
    * @param step from 1
    * @param parameters [P], out
    */
   void step(GradientSum sum, long step, double rate, float[] parameters) {
-    kernels.write(gradient, sum.gradient(), 0);
-    scale(sum, step);
-    kernels.write(gradient, sum.gradient(), 0);
+    kernels.write(sumOfBatch, sum.gradient(), 0);
+    kernels.fill(gradient, 0);
+    kernels.addScaled(factor(sum.sums().weight(), step), sumOfBatch, gradient);
     for (Group group : groups) {
       move(group, step, rate);
     }
@@ -119,23 +120,14 @@ final class Optimizer {
     kernels.addScaled(-rate, m, p);
   }
 
-  /**
-   * Divides by the weight and limits the norm, in one multiplication; {@code gradient} holds the
-   * sum.
-   */
-  private void scale(GradientSum sum, long step) {
-    float[] values = sum.gradient();
-    double norm = Math.sqrt(kernels.sumOfSquares(gradient)) / sum.sums().weight();
+  /** What makes the mean of the sum, and limits its norm. */
+  private double factor(double weight, long step) {
+    double norm = Math.sqrt(kernels.sumOfSquares(sumOfBatch)) / weight;
     if (!Double.isFinite(norm)) {
       throw new NonFiniteException(
           "training stopped at step " + step + ": the norm of the gradient is " + norm);
     }
-    double factor = 1 / sum.sums().weight();
-    if (settings.gradientClip() > 0 && norm > settings.gradientClip()) {
-      factor *= settings.gradientClip() / norm;
-    }
-    for (int i = 0; i < values.length; i++) {
-      values[i] = (float) (values[i] * factor);
-    }
+    boolean clipped = settings.gradientClip() > 0 && norm > settings.gradientClip();
+    return (clipped ? settings.gradientClip() / norm : 1) / weight;
   }
 }

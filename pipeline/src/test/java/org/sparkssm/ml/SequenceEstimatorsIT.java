@@ -13,7 +13,10 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
 import org.apache.commons.rng.UniformRandomProvider;
+import org.apache.spark.SparkContext;
 import org.apache.spark.ml.Pipeline;
 import org.apache.spark.ml.PipelineModel;
 import org.apache.spark.ml.PipelineStage;
@@ -24,6 +27,9 @@ import org.apache.spark.ml.param.ParamMap;
 import org.apache.spark.ml.tuning.CrossValidator;
 import org.apache.spark.ml.tuning.CrossValidatorModel;
 import org.apache.spark.ml.tuning.ParamGridBuilder;
+import org.apache.spark.scheduler.SparkListener;
+import org.apache.spark.scheduler.SparkListenerJobStart;
+import org.apache.spark.scheduler.SparkListenerTaskEnd;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
@@ -37,6 +43,7 @@ import org.sparkssm.data.SeededRandom;
 import org.sparkssm.testing.SharedSpark;
 import org.sparkssm.train.EpochRecord;
 import org.sparkssm.train.TrainingListener;
+import scala.jdk.javaapi.CollectionConverters;
 
 class SequenceEstimatorsIT {
   private static final StructType SCHEMA =
@@ -105,6 +112,41 @@ class SequenceEstimatorsIT {
         classifier.setMode("barrier").fit(walks).summary().history().get(1).validation(),
         elastic.summary().history().get(1).validation());
     assertFalse(hash.equals(classifier.setSeed(2).fit(walks).weightsSha256()));
+  }
+
+  @Test
+  void sparksPagesShowWhatIsDoneAndHowFarItIs() throws Exception {
+    for (String mode : List.of("barrier", "elastic")) {
+      Pages pages = new Pages();
+      SparkContext context = SharedSpark.session().sparkContext();
+      context.addSparkListener(pages);
+      try {
+        classifier().setEpochs(3).setMode(mode).fit(walks);
+        context.listenerBus().waitUntilEmpty();
+      } finally {
+        context.removeSparkListener(pages);
+      }
+      assertTrue(pages.descriptions.contains("training, mode " + mode), pages.descriptions::toString);
+      assertEquals(3 * 96, pages.sequences, mode);
+    }
+  }
+
+  /** What Spark's pages show of a training. */
+  private static final class Pages extends SparkListener {
+    private final Set<String> descriptions = new TreeSet<>();
+    private long sequences;
+
+    @Override
+    public void onJobStart(SparkListenerJobStart job) {
+      descriptions.add(job.properties().getProperty("spark.job.description"));
+    }
+
+    @Override
+    public void onTaskEnd(SparkListenerTaskEnd task) {
+      CollectionConverters.asJava(task.taskInfo().accumulables()).stream()
+          .filter(counter -> counter.name().contains("sequences trained on"))
+          .forEach(counter -> sequences += (Long) counter.update().get());
+    }
   }
 
   @Test
