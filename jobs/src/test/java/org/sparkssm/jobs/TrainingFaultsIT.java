@@ -10,8 +10,10 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -30,20 +32,27 @@ class TrainingFaultsIT {
   private static final String COMMIT = "_checkpoint.json";
   private static final int EPOCHS = 400;
 
+  /** Fewer, since each step is a Spark job. */
+  private static final int ELASTIC_EPOCHS = 60;
+
+  private static final String[] ELASTIC = {"modes=elastic", "epochs=" + ELASTIC_EPOCHS};
+
   @TempDir private static Path folder;
 
   private static final List<String> TABLE = new ArrayList<>();
   private static TrainingCluster cluster;
-  private static String undisturbed;
+  private static final Map<Integer, String> UNDISTURBED = new HashMap<>();
 
   private int number;
 
   @BeforeAll
   static void start() throws IOException {
     cluster = new TrainingCluster(folder.resolve("cluster"), 2, "2g", "");
-    try (TrainingCluster.Driver driver =
-        new TrainingCluster.Driver(folder, "master=local[1]", "epochs=" + EPOCHS)) {
-      undisturbed = driver.results("weights", PATIENCE).get(0);
+    for (int epochs : new int[] {EPOCHS, ELASTIC_EPOCHS}) {
+      try (TrainingCluster.Driver driver =
+          new TrainingCluster.Driver(folder, "master=local[1]", "epochs=" + epochs)) {
+        UNDISTURBED.put(epochs, driver.results("weights", PATIENCE).get(0));
+      }
     }
   }
 
@@ -91,7 +100,13 @@ class TrainingFaultsIT {
 
   private static void assertSameWeights(String fault, TrainingCluster.Driver driver)
       throws IOException {
-    assertEquals(List.of(undisturbed), driver.results("weights", PATIENCE), driver::toString);
+    assertSameWeights(fault, EPOCHS, driver);
+  }
+
+  private static void assertSameWeights(String fault, int epochs, TrainingCluster.Driver driver)
+      throws IOException {
+    assertEquals(
+        List.of(UNDISTURBED.get(epochs)), driver.results("weights", PATIENCE), driver::toString);
     assertEquals(1, driver.results("usable", PATIENCE).size(), "Spark runs jobs afterwards");
     note(fault, "the same weights", driver);
   }
@@ -129,10 +144,10 @@ class TrainingFaultsIT {
   @Test
   @Tag("faults")
   void anExecutorThatIsKilledInElasticModeIsReplaced() throws IOException {
-    try (TrainingCluster.Driver driver = driver(checkpoint(), "modes=elastic")) {
+    try (TrainingCluster.Driver driver = driver(checkpoint(), ELASTIC[0], ELASTIC[1])) {
       driver.await("epoch 5", PATIENCE);
       TrainingCluster.signal(cluster.executors().get(0), "KILL");
-      assertSameWeights("kill -9 of an executor, elastic", driver);
+      assertSameWeights("kill -9 of an executor, elastic", ELASTIC_EPOCHS, driver);
     }
   }
 
@@ -161,13 +176,14 @@ class TrainingFaultsIT {
   void speculationDoesNotChangeABit() throws IOException {
     try (TrainingCluster.Driver driver =
         driver(
-            "modes=elastic",
+            ELASTIC[0],
+            ELASTIC[1],
             "spark.speculation=true",
             "spark.speculation.interval=10ms",
             "spark.speculation.multiplier=1.01",
             "spark.speculation.quantile=0.5",
             "spark.speculation.minTaskRuntime=1ms")) {
-      assertSameWeights("speculation, elastic", driver);
+      assertSameWeights("speculation, elastic", ELASTIC_EPOCHS, driver);
     }
   }
 

@@ -131,7 +131,8 @@ final class WorkerGroup {
    * The sum over all micro-shards of all workers.
    *
    * @param own of the calling worker; their arrays are overwritten
-   * @return shared by all workers of this JVM, who only read it, and before the next meeting but one
+   * @return shared by all workers of this JVM, who only read it, and before the next meeting but
+   *     one
    */
   GradientSum sum(List<FixedTree.Node<GradientSum>> own, BooleanSupplier cancelled) {
     return (GradientSum)

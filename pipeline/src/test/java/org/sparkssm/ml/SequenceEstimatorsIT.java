@@ -126,7 +126,8 @@ class SequenceEstimatorsIT {
       } finally {
         context.removeSparkListener(pages);
       }
-      assertTrue(pages.descriptions.contains("training, mode " + mode), pages.descriptions::toString);
+      assertTrue(
+          pages.descriptions.contains("training, mode " + mode), pages.descriptions::toString);
       assertEquals(3 * 96, pages.sequences, mode);
     }
   }
