@@ -156,8 +156,8 @@ class Cluster:
 
     def speed(self, executors, *options):
         """Sequences a second over the second half of the epochs."""
-        with open(os.path.join(self.train(executors, *options)["model"], "_model.json")) as manifest:
-            history = json.load(manifest)["history"]
+        with open(os.path.join(self.train(executors, *options)["model"], "history.jsonl")) as lines:
+            history = [json.loads(line) for line in lines]
         middle = len(history) // 2
         return PATHS * (len(history) - middle) / (history[-1]["seconds"] - history[middle - 1]["seconds"])
 
