@@ -18,6 +18,7 @@ import glob
 import json
 import os
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -29,6 +30,16 @@ SCANS = [(32, 100, 512, 16), (32, 1024, 512, 16), (8, 4096, 512, 16)]
 SOLVES = [(4096, 100, 3, 256)]
 LENGTHS = (100, 1024)
 WIDTH, STATE, EXPAND, TAPS, BLOCKS, BATCH = 256, 16, 2, 4, 2, 64
+
+
+def require_gpu():
+    """Ends the script where PyTorch sees no GPU."""
+    try:
+        import torch
+    except ImportError as e:
+        sys.exit(f"gpu.py: PyTorch, which it compares with, is not installed: {e}")
+    if not torch.cuda.is_available():
+        sys.exit(f"gpu.py: PyTorch {torch.__version__} sees no NVIDIA GPU on this machine")
 
 
 def benchmark():
@@ -201,6 +212,7 @@ def main():
     parser.add_argument("--peak-tflops", type=float, required=True)
     parser.add_argument("--output", default=os.path.join(os.path.dirname(__file__), "results", "gpu.json"))
     arguments = parser.parse_args()
+    require_gpu()
     program, bandwidth, rows = benchmark(), copy_bandwidth(), []
     for shape in SCANS:
         row = run(program, "selective_scan", shape)

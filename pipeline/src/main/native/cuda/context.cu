@@ -140,6 +140,36 @@ void *Staging::take(size_t bytes, cudaStream_t stream) {
   return piece;
 }
 
+KeptOffsets::~KeptOffsets() {
+  for (const Kept &kept : kept_) cudaFree(kept.device);
+}
+
+const int32_t *KeptOffsets::on_device(const int32_t *offsets, int64_t count, Staging &staging, cudaStream_t stream) {
+  const size_t numbers = static_cast<size_t>(count), bytes = numbers * sizeof(int32_t);
+  for (int i : {latest_, 1 - latest_})
+    if (kept_[i].values.size() == numbers && std::memcmp(kept_[i].values.data(), offsets, bytes) == 0) {
+      latest_ = i;
+      return kept_[i].device;
+    }
+  Kept &kept = kept_[1 - latest_];
+  kept.values.clear();
+  if (kept.room < numbers) {
+    check(cudaFree(kept.device), "freeing memory of the GPU");
+    kept.device = nullptr;
+    kept.room = 0;
+    void *pointer = nullptr;
+    check(cudaMalloc(&pointer, 2 * bytes), "allocating memory of the GPU for offsets");
+    kept.device = static_cast<int32_t *>(pointer);
+    kept.room = 2 * numbers;
+  }
+  void *const pinned = staging.take(bytes, stream);
+  std::memcpy(pinned, offsets, bytes);
+  check(cudaMemcpyAsync(kept.device, pinned, bytes, cudaMemcpyHostToDevice, stream), "copying to the GPU");
+  kept.values.assign(offsets, offsets + numbers);
+  latest_ = 1 - latest_;
+  return kept.device;
+}
+
 void Scratch::upload_bytes(const void *source, size_t bytes, void *target) {
   if (bytes == 0) return;
   void *const pinned = context_.staging.take(bytes, context_.stream);
@@ -155,7 +185,7 @@ Segments upload_segments(Scratch &scratch, int64_t batch, const int32_t *offsets
     expect(length >= 0, "segments", "offsets do not decrease");
     if (length > longest) longest = length;
   }
-  return {scratch.upload(offsets, batch + 1), batch, offsets[batch], longest};
+  return {scratch.offsets(offsets, batch + 1), batch, offsets[batch], longest};
 }
 
 void download(ssm_cuda_context &context, const void *source, size_t bytes, void *target) {

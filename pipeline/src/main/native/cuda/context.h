@@ -64,6 +64,23 @@ class Staging {
   size_t size_ = 0, used_ = 0;
 };
 
+// Arrays of offsets on the device, kept from call to call: the operations of a pass over a batch share them, so they
+// are copied once. The last two that were asked for stay, which is as many as one operation has.
+class KeptOffsets {
+ public:
+  ~KeptOffsets();
+  const int32_t *on_device(const int32_t *offsets, int64_t count, Staging &staging, cudaStream_t stream);
+
+ private:
+  struct Kept {
+    std::vector<int32_t> values;
+    int32_t *device = nullptr;
+    size_t room = 0;
+  };
+  Kept kept_[2];
+  int latest_ = 0;
+};
+
 // Matrix products by cuBLAS where that library is found, else by a kernel of ours.
 class Blas {
  public:
@@ -97,6 +114,7 @@ struct ssm_cuda_context {
   cudaStream_t stream = nullptr;
   ssm::Memory memory;
   ssm::Staging staging;
+  ssm::KeptOffsets offsets;
   ssm::Blas *blas = nullptr;
   std::string description;
 };
@@ -126,6 +144,10 @@ class Scratch {
     upload_bytes(source, static_cast<size_t>(count) * sizeof(T), target);
     return target;
   }
+  // The same, which stays on the device for the next calls.
+  const int32_t *offsets(const int32_t *source, int64_t count) {
+    return context_.offsets.on_device(source, count, context_.staging, context_.stream);
+  }
 
  private:
   void upload_bytes(const void *source, size_t bytes, void *target);
@@ -140,7 +162,7 @@ struct Segments {
   int64_t batch, rows, longest;
 };
 
-// Checks offsets of the processor and copies them to the device.
+// Checks offsets of the processor and copies them to the device, unless they are there.
 Segments upload_segments(Scratch &scratch, int64_t batch, const int32_t *offsets);
 
 __host__ __device__ inline bool present(const ssm_cuda_matrix &m) { return m.data != nullptr; }

@@ -23,6 +23,8 @@ void require(int32_t status) {
 }
 
 ssm_cuda_context *open() {
+  int32_t count = 0;
+  require(ssm_cuda_device_count(&count));
   ssm_cuda_context *context = nullptr;
   require(ssm_cuda_open(0, 0, 0, &context));
   return context;

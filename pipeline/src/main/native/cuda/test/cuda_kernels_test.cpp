@@ -125,7 +125,7 @@ void selective_scan(Case &c) {
   c.require_host(ssm_selective_scan_forward_f32(
       b, c.offsets.data(), d, n, u.data(), d, raw.data(), d, bias.data(), a.data(), n, in.data(), n, out.data(), n,
       skip.data(), gate.data(), d, initial.data(), d * n, y.data(), d, last.data(), d * n,
-      c.space(ssm_selective_scan_forward_workspace_f32(n))));
+      nullptr, c.space(ssm_selective_scan_forward_workspace_f32(n))));
   Matrix &dy = c.matrix(t, d), &dlast = c.matrix(b, d * n), &du = c.matrix(t, d), &draw = c.matrix(t, d),
          &dbias = c.matrix(1, d), &da = c.matrix(d, n), &din = c.matrix(t, n), &dout = c.matrix(t, n),
          &dskip = c.matrix(1, d), &dgate = c.matrix(t, d), &dinitial = c.matrix(b, d * n);
@@ -137,7 +137,7 @@ void selective_scan(Case &c) {
       b, c.offsets.data(), d, n, u.data(), d, raw.data(), d, bias.data(), a.data(), n, in.data(), n, out.data(), n,
       skip.data(), gate.data(), d, initial.data(), d * n, dy.data(), d, dlast.data(), d * n, du.data(), d, draw.data(),
       d, dbias.data(), da.data(), n, din.data(), n, dout.data(), n, dskip.data(), dgate.data(), d, dinitial.data(),
-      d * n, c.space(ssm_selective_scan_backward_workspace_f32(n, c.longest))));
+      d * n, nullptr, c.space(ssm_selective_scan_backward_workspace_f32(n, c.longest))));
 }
 
 void linear_cde(Case &c) {

@@ -3,10 +3,13 @@ package org.sparkssm.kernel;
 import java.util.Arrays;
 import java.util.Optional;
 import java.util.function.Supplier;
+import org.sparkssm.data.InvalidInputException;
 
 /**
  * The operations on an NVIDIA GPU, in single precision. Tensors stay on the GPU; {@link #write} and
- * {@link #read} move numbers through pinned memory.
+ * {@link #read} move numbers through pinned memory. Where the GPU's memory does not suffice, any
+ * operation throws an {@link InvalidInputException} with the sizes and the settings that bound
+ * them.
  *
  * <p>Instances have a stream and memory of their own, so tasks may share a GPU. Operations are
  * enqueued and run while the thread goes on; reading and the losses wait for them. Sums run in an
@@ -553,6 +556,11 @@ public final class CudaKernels implements Kernels {
       return;
     }
     String sentence = CudaNative.ssm_cuda_error().getString();
-    throw status == 1 ? new IllegalArgumentException(sentence) : new DeviceFailure(sentence);
+    throw switch (status) {
+      case 1 -> new IllegalArgumentException(sentence);
+      case 2 ->
+          new InvalidInputException(sentence); // the settings ask for more memory than there is
+      default -> new DeviceFailure(sentence);
+    };
   }
 }

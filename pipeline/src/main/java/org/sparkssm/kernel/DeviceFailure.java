@@ -1,6 +1,6 @@
 package org.sparkssm.kernel;
 
-/** A GPU could not do what it was asked for, for example because its memory does not suffice. */
+/** A GPU or its driver could not do what it was asked for. */
 public final class DeviceFailure extends RuntimeException {
   private static final long serialVersionUID = 1L;
 

@@ -9,6 +9,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
+import org.sparkssm.data.InvalidInputException;
 import org.sparkssm.testing.KernelsOracle;
 
 /** The sources of the GPU kernels, on the processor. */
@@ -85,7 +86,8 @@ class CudaKernelsTest {
     try (CudaKernels kernels = EmulatedCuda.open(20L << 20)) {
       kernels.zeros(1000, 1000);
       String message =
-          assertThrows(DeviceFailure.class, () -> kernels.allocate(1000, 4000)).getMessage();
+          assertThrows(InvalidInputException.class, () -> kernels.allocate(1000, 4000))
+              .getMessage();
       assertTrue(
           message.startsWith(
               "the GPU's memory does not suffice: 15.3 MiB more are needed, this task holds 16.0"
