@@ -1,6 +1,6 @@
-// The transitions of structured Linear CDEs that have few coefficients a row: products with M(c), with its transpose, and
-// what the gradient of c is made of, for as many sequences as a vector has lanes, one lane each. Vectors of states and
-// coefficients are [n][lanes].
+// The transitions of structured Linear CDEs that have few coefficients a row: products with M(c), with its transpose,
+// and what the gradient of c is made of, for as many sequences as a vector has lanes, one lane each. Vectors of states
+// and coefficients are [n][lanes].
 #pragma once
 
 #include <algorithm>
@@ -406,8 +406,8 @@ struct Plan {
   Ints takes_part(int part) const { return (Ints)(parts > part); }
 };
 
-// after = before + t_1 + t_2 + ..., t_1 = g (M before + f), t_j = g / j M t_{j-1}, in the lanes `live`; returns the number
-// of terms of each. Term j is stored at terms + (j - 1) [N] where kept, else over the one before the last; after may be
+// after = before + t_1 + t_2 + ..., t_1 = g (M before + f), t_j = g / j M t_{j-1}, in the lanes `live`; returns the
+// number of terms of each. Term j is stored at terms + (j - 1) [N] where kept, else over the one before the last; after may be
 // before.
 template <typename Structure>
 Ints take_part(const Structure &structure, const Plan &plan, Ints live, const float *c, const float *f,

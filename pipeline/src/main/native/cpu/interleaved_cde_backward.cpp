@@ -1,5 +1,5 @@
-// Structured Linear CDE with few coefficients a row, backward: the adjoint of the truncated series, part by part, for as
-// many sequences as a vector has lanes. What the gradients of coefficients are products of is kept for some terms, over
+// Structured Linear CDE with few coefficients a row, backward: the adjoint of the truncated series, part by part, for
+// as many sequences as a vector has lanes. What the gradients of coefficients are products of is kept for some terms, over
 // which they are then summed in registers.
 #include "interleaved_cde.h"
 

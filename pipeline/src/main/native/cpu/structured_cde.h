@@ -1,5 +1,5 @@
-// The transitions of structured Linear CDEs with large blocks: products with M(c), with its transpose, and the gradient of
-// c, for one sequence, lanes across states. Vectors of states and coefficients are padded with zeros to whole lanes.
+// The transitions of structured Linear CDEs with large blocks: products with M(c), with its transpose, and the gradient
+// of c, for one sequence, lanes across states. Vectors of states and coefficients are padded with zeros to whole lanes.
 #pragma once
 
 #include <cmath>

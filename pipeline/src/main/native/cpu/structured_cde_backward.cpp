@@ -109,8 +109,9 @@ int32_t structured_cde_backward_f32(int32_t solver, int32_t structure, int64_t b
   if (interleaved_cde::takes(structure, size))
     return interleaved_cde::backward(solver, structure, batch, offsets, controls, states, size, coefficients,
                                      row_begin, column, domega, domega_stride, theta, force, force_stride, initial,
-                                     initial_stride, y, y_stride, dy, dy_stride, dlast, dlast_stride, ddomega, ddomega_stride, dtheta, dforce,
-                                     dforce_stride, dinitial, dinitial_stride, workspace);
+                                     initial_stride, y, y_stride, dy, dy_stride, dlast, dlast_stride, ddomega,
+                                     ddomega_stride, dtheta, dforce, dforce_stride, dinitial, dinitial_stride,
+                                     workspace);
   Pieces pieces(workspace);
   const BackwardSpace space(pieces, states, coefficients, controls);
   if (states % size != 0 || states * size != coefficients) return SSM_INVALID_ARGUMENT;
