@@ -1,6 +1,6 @@
-// Structured Linear CDE, backward: the adjoint of the truncated series, part by part; the gradients of a step's
+// Structured Linear CDE, backward. With large blocks: the adjoint of the truncated series, part by part; the gradients of a step's
 // coefficients are spread over the controls for a few sequences at once.
-#include "structured_cde.h"
+#include "interleaved_cde.h"
 #include "target.h"
 
 namespace SSM_NAMESPACE {
@@ -9,7 +9,6 @@ namespace {
 using namespace structured_cde;
 
 struct BackwardSpace {
-  float *scratch;
   float *c[kGroup];
   float *dc[kGroup];
   float *g[kGroup];  // gradient of the state
@@ -21,9 +20,8 @@ struct BackwardSpace {
   float *dforce;
   int32_t *active;
 
-  BackwardSpace(Pieces &pieces, int64_t count, int64_t size, int64_t coefficients, int64_t controls) {
+  BackwardSpace(Pieces &pieces, int64_t count, int64_t coefficients, int64_t controls) {
     auto take = [&](int64_t floats) { return pieces.take(padded(floats) / kLanes); };
-    scratch = take(scratch_floats(count, size));
     for (float *&piece : c) piece = take(coefficients);
     for (float *&piece : dc) piece = take(coefficients);
     for (float *&piece : g) piece = take(count);
@@ -92,9 +90,9 @@ void spread(int members, const Controls &moving, int64_t controls, int64_t coeff
 
 int64_t structured_cde_backward_workspace_f32(int64_t states, int64_t size, int64_t coefficients, int64_t controls) {
   Pieces pieces(nullptr);
-  const BackwardSpace space(pieces, states, size, coefficients, controls);
+  const BackwardSpace space(pieces, states, coefficients, controls);
   (void)space;
-  return pieces.floats();
+  return std::max(pieces.floats(), interleaved_cde::backward_workspace(states, size, coefficients, controls));
 }
 
 int32_t structured_cde_backward_f32(int32_t solver, int32_t structure, int64_t batch, const int32_t *offsets,
@@ -108,67 +106,71 @@ int32_t structured_cde_backward_f32(int32_t solver, int32_t structure, int64_t b
                                     float *workspace) {
   if (batch < 0 || controls < 0 || states < 1 || solver < SSM_CDE_EULER || solver > SSM_CDE_EXPONENTIAL)
     return SSM_INVALID_ARGUMENT;
+  if (interleaved_cde::takes(structure, size))
+    return interleaved_cde::backward(solver, structure, batch, offsets, controls, states, size, coefficients,
+                                     row_begin, column, domega, domega_stride, theta, force, force_stride, initial,
+                                     initial_stride, y, y_stride, dy, dy_stride, dlast, dlast_stride, ddomega,
+                                     ddomega_stride, dtheta, dforce, dforce_stride, dinitial, dinitial_stride,
+                                     workspace);
   Pieces pieces(workspace);
-  const BackwardSpace space(pieces, states, size, coefficients, controls);
-  return with_structure(
-      structure, states, size, row_begin, column, space.scratch, [&](auto transition, int64_t expected) -> int32_t {
-        if (expected != coefficients) return SSM_INVALID_ARGUMENT;
-        const int64_t stride = padded(states);
-        Controls moving(space.active);
-        for (int64_t first = 0; first < batch; first += kGroup) {
-          const int members = static_cast<int>(batch - first < kGroup ? batch - first : kGroup);
-          for (int s = 0; s < members; ++s)
-            fetch(dlast == nullptr ? nullptr : dlast + (first + s) * dlast_stride, states, space.g[s]);
-          for (int64_t l = longest_sequence(members, offsets + first) - 1; l >= 0; --l) {
-            const float *increments[kGroup];
-            float *dincrements[kGroup];
-            int alive[kGroup], count = 0;
-            for (int s = 0; s < members; ++s) {
-              const int64_t row = offsets[first + s] + l;
-              if (row >= offsets[first + s + 1]) continue;
-              increments[count] = domega + row * domega_stride;
-              dincrements[count] = ddomega == nullptr ? nullptr : ddomega + row * ddomega_stride;
-              alive[count++] = s;
-            }
-            moving.find(count, controls, increments);
-            form(count, moving, coefficients, increments, theta, space.c);
-            for (int k = 0; k < count; ++k) {
-              const int64_t sequence = first + alive[k], row = offsets[sequence] + l;
-              float *g = space.g[alive[k]];
-              for (int64_t n = 0; n < states && dy != nullptr; ++n) g[n] += dy[row * dy_stride + n];
-              const float *before = l > 0                ? y + (row - 1) * y_stride
-                                    : initial == nullptr ? nullptr
-                                                         : initial + sequence * initial_stride;
-              fetch(before, states, space.states);
-              const float *f = nullptr;
-              if (force != nullptr) {
-                fetch(force + row * force_stride, states, space.force);
-                f = space.force;
-              }
-              const Plan plan(solver, transition, coefficients, space.c[k]);
-              int terms = plan.terms;
-              for (int part = 0; part < plan.parts; ++part)
-                terms = take_part(transition, plan, space.c[k], f, space.states + part * stride, space.terms, true,
-                                  space.states + (part + 1) * stride);
-              fetch(nullptr, coefficients, space.dc[k]);
-              fetch(nullptr, states, space.dforce);
-              for (int part = plan.parts - 1; part >= 0; --part) {
-                if (part < plan.parts - 1)
-                  terms = take_part(transition, plan, space.c[k], f, space.states + part * stride, space.terms, true,
-                                    space.product);
-                part_backward(transition, space, 1.0f / plan.parts, space.c[k], space.states + part * stride, terms, g,
-                              space.dc[k]);
-              }
-              if (dforce != nullptr) put(space.dforce, states, dforce + row * dforce_stride);
-            }
-            spread(count, moving, controls, coefficients, increments, theta, space.dc, dtheta,
-                   ddomega == nullptr ? nullptr : dincrements);
-          }
-          for (int s = 0; s < members && dinitial != nullptr; ++s)
-            put(space.g[s], states, dinitial + (first + s) * dinitial_stride);
+  const BackwardSpace space(pieces, states, coefficients, controls);
+  if (states % size != 0 || states * size != coefficients) return SSM_INVALID_ARGUMENT;
+  const Blocks transition{states, size};
+  const int64_t stride = padded(states);
+  Controls moving(space.active);
+  for (int64_t first = 0; first < batch; first += kGroup) {
+    const int members = static_cast<int>(batch - first < kGroup ? batch - first : kGroup);
+    for (int s = 0; s < members; ++s)
+      fetch(dlast == nullptr ? nullptr : dlast + (first + s) * dlast_stride, states, space.g[s]);
+    for (int64_t l = longest_sequence(members, offsets + first) - 1; l >= 0; --l) {
+      const float *increments[kGroup];
+      float *dincrements[kGroup];
+      int alive[kGroup], count = 0;
+      for (int s = 0; s < members; ++s) {
+        const int64_t row = offsets[first + s] + l;
+        if (row >= offsets[first + s + 1]) continue;
+        increments[count] = domega + row * domega_stride;
+        dincrements[count] = ddomega == nullptr ? nullptr : ddomega + row * ddomega_stride;
+        alive[count++] = s;
+      }
+      moving.find(count, controls, increments);
+      form(count, moving, coefficients, increments, theta, space.c);
+      for (int k = 0; k < count; ++k) {
+        const int64_t sequence = first + alive[k], row = offsets[sequence] + l;
+        float *g = space.g[alive[k]];
+        for (int64_t n = 0; n < states && dy != nullptr; ++n) g[n] += dy[row * dy_stride + n];
+        const float *before = l > 0                ? y + (row - 1) * y_stride
+                              : initial == nullptr ? nullptr
+                                                   : initial + sequence * initial_stride;
+        fetch(before, states, space.states);
+        const float *f = nullptr;
+        if (force != nullptr) {
+          fetch(force + row * force_stride, states, space.force);
+          f = space.force;
         }
-        return SSM_OK;
-      });
+        const Plan plan(solver, transition, coefficients, space.c[k]);
+        int terms = plan.terms;
+        for (int part = 0; part < plan.parts; ++part)
+          terms = take_part(transition, plan, space.c[k], f, space.states + part * stride, space.terms, true,
+                            space.states + (part + 1) * stride);
+        fetch(nullptr, coefficients, space.dc[k]);
+        fetch(nullptr, states, space.dforce);
+        for (int part = plan.parts - 1; part >= 0; --part) {
+          if (part < plan.parts - 1)
+            terms = take_part(transition, plan, space.c[k], f, space.states + part * stride, space.terms, true,
+                              space.product);
+          part_backward(transition, space, 1.0f / plan.parts, space.c[k], space.states + part * stride, terms, g,
+                        space.dc[k]);
+        }
+        if (dforce != nullptr) put(space.dforce, states, dforce + row * dforce_stride);
+      }
+      spread(count, moving, controls, coefficients, increments, theta, space.dc, dtheta,
+             ddomega == nullptr ? nullptr : dincrements);
+    }
+    for (int s = 0; s < members && dinitial != nullptr; ++s)
+      put(space.g[s], states, dinitial + (first + s) * dinitial_stride);
+  }
+  return SSM_OK;
 }
 
 }  // namespace SSM_NAMESPACE
