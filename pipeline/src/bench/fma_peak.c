@@ -1,4 +1,4 @@
-/* The rate of fused multiply-adds of one core, in floating-point operations per second, for signature.py. */
+/* The rate of fused multiply-adds of one core, in floating-point operations per second. */
 #include <stddef.h>
 #include <time.h>
 

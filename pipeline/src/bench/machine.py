@@ -1,10 +1,12 @@
 """Facts of the machine a benchmark ran on, and the envelope every result file shares."""
 
+import ctypes
 import json
 import os
 import platform
 import subprocess
 import sys
+import tempfile
 import time
 
 
@@ -30,6 +32,17 @@ def facts():
         "python": platform.python_version(),
         "java": java,
     }
+
+
+def fma_peak(precision):
+    """Multiply-adds of one core in independent chains, as floating-point operations a second; precision: f32 or f64."""
+    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "fma_peak.c")
+    with tempfile.TemporaryDirectory() as folder:
+        library = os.path.join(folder, "fma_peak.so")
+        subprocess.run(["cc", "-O3", "-march=native", "-shared", "-fPIC", source, "-o", library], check=True)
+        function = getattr(ctypes.CDLL(library), f"fma_peak_{precision}")
+        function.restype = ctypes.c_double
+        return function()
 
 
 def write(path, name, rows, **more):

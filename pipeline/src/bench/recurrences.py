@@ -7,7 +7,7 @@ the shortest of several; compilation is left out. "gradient" is forward and back
 
     python recurrences.py [--only selective-scan,gla,...] [--output results/recurrences.json]
 
-Needs jax, torch, mambapy, g++, and the project built by `mvn -DskipTests package`. With --only, the other rows of the output
+Needs jax, torch, mambapy, cc, and the project built by `mvn -DskipTests package`. With --only, the other rows of the output
 file stay as they are.
 """
 
@@ -268,7 +268,7 @@ def cde_arrays(B, L, W, N):
 
 def linear_cde(ours):
     """Dense: against JAX and PyTorch, and as a fraction of the FMA peak."""
-    rows, peak = [], fma_peak()
+    rows, peak = [], round(machine.fma_peak("f32") * 1e-9, 1)
     for B in (32, 128):
         L, W, N = 100, 3, 256
         arrays, _ = cde_arrays(B, L, W, N)
@@ -361,17 +361,6 @@ def length(ours):
         rows.append({"row": "length", "layer": kind, "width": 32, "threads": 1, "microsPerStep": micros, "bytesPerStep": octets,
                      "ratio": round(ratio, 3), "target": 1.25, "met": ratio <= 1.25})  # fmt: skip
     return rows
-
-
-def fma_peak():
-    """GFLOP/s of one core."""
-    with tempfile.TemporaryDirectory() as folder:
-        program = os.path.join(folder, "peak")
-        compiled = subprocess.run(["g++", "-O3", "-march=native", "-ffp-contract=fast", os.path.join(HERE, "fma_peak.cpp"), "-o",
-                                   program], capture_output=True, text=True)  # fmt: skip
-        if compiled.returncode != 0:
-            machine.fail(compiled.stderr.strip())
-        return float(subprocess.run([program], capture_output=True, text=True).stdout)
 
 
 def annotated(row):

@@ -57,13 +57,11 @@ NOTES = {
 
 
 def build(folder):
-    """The native kernels and the loop of multiply-adds, as shared libraries."""
+    """The native kernels as a shared library."""
     run = lambda *command: subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     run("cmake", "-S", NATIVE, "-B", folder)
     run("cmake", "--build", folder, "--target", "ssm", "--parallel", "2")
-    peak = os.path.join(folder, "fma_peak.so")
-    run("cc", "-O3", "-march=native", "-shared", "-fPIC", os.path.join(HERE, "fma_peak.c"), "-o", peak)
-    return ctypes.CDLL(os.path.join(folder, "libssm.so")), ctypes.CDLL(peak)
+    return ctypes.CDLL(os.path.join(folder, "libssm.so"))
 
 
 def pointer(array):
@@ -268,13 +266,9 @@ def main():
             print("iisignature is not installed: left out")
     folder = tempfile.mkdtemp(prefix="spark-ssm-bench-")
     try:
-        library, peak = build(folder)
+        library = build(folder)
         library.ssm_target_name.restype = ctypes.c_char_p
-        peaks = {}
-        for suffix in ("f32", "f64"):
-            function = getattr(peak, f"fma_peak_{suffix}")
-            function.restype = ctypes.c_double
-            peaks[suffix] = function()
+        peaks = {precision: machine.fma_peak(precision) for precision in ("f32", "f64")}
         rows = []
         for shape in SMALL + LARGE:
             for precision in PRECISIONS:
