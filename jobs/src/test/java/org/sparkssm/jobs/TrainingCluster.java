@@ -1,6 +1,7 @@
 package org.sparkssm.jobs;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -213,6 +214,16 @@ final class TrainingCluster implements AutoCloseable {
       return String.join("\n", lines())
           + "\n"
           + String.join("\n", log.subList(Math.max(0, log.size() - 60), log.size()));
+    }
+
+    /** What it printed, and the end of its log. */
+    @Override
+    public String toString() {
+      try {
+        return tail();
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
     }
 
     @Override
