@@ -18,7 +18,6 @@ import glob
 import json
 import os
 import subprocess
-import sys
 import tempfile
 import time
 
@@ -37,9 +36,9 @@ def require_gpu():
     try:
         import torch
     except ImportError as e:
-        sys.exit(f"gpu.py: PyTorch, which it compares with, is not installed: {e}")
+        machine.fail(f"PyTorch, which it compares with, is not installed: {e}")
     if not torch.cuda.is_available():
-        sys.exit(f"gpu.py: PyTorch {torch.__version__} sees no NVIDIA GPU on this machine")
+        machine.fail(f"PyTorch {torch.__version__} sees no NVIDIA GPU on this machine")
 
 
 def benchmark():
