@@ -611,8 +611,9 @@ int64_t ssm_gated_linear_attention_forward_workspace_f32(int64_t keys, int64_t v
   return current()->gated_linear_attention_forward_workspace_f32(keys, values, complex);
 }
 
-int64_t ssm_gated_linear_attention_backward_workspace_f32(int64_t values, int32_t complex, int64_t longest) {
-  return current()->gated_linear_attention_backward_workspace_f32(values, complex, longest);
+int64_t ssm_gated_linear_attention_backward_workspace_f32(int64_t keys, int64_t values, int32_t complex,
+                                                          int64_t longest) {
+  return current()->gated_linear_attention_backward_workspace_f32(keys, values, complex, longest);
 }
 
 int32_t ssm_delta_rule_forward_f32(int64_t batch, const int32_t *offsets, int64_t heads, int64_t keys, int64_t values,
@@ -646,8 +647,8 @@ int64_t ssm_delta_rule_forward_workspace_f32(int64_t keys) {
   return current()->delta_rule_forward_workspace_f32(keys);
 }
 
-int64_t ssm_delta_rule_backward_workspace_f32(int64_t keys, int64_t updates, int64_t longest) {
-  return current()->delta_rule_backward_workspace_f32(keys, updates, longest);
+int64_t ssm_delta_rule_backward_workspace_f32(int64_t keys, int64_t values, int64_t updates, int64_t longest) {
+  return current()->delta_rule_backward_workspace_f32(keys, values, updates, longest);
 }
 
 int64_t ssm_structured_cde_forward_workspace_f32(int64_t states, int64_t size, int64_t coefficients, int64_t controls) {

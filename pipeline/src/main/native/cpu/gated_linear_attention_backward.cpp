@@ -1,7 +1,7 @@
-// Gated linear attention, backward. Lanes run across keys, so that only the gradient of v needs sums across them; the
-// state of a vector of keys is [V][parts][lanes]. States are stored at the beginning of every chunk of steps and
-// recomputed inside it.
-#include <cstring>
+// Gated linear attention, backward. The states at the beginnings of chunks are computed first, a block of chunks at a
+// time where sequences are long; the states inside a chunk once more, a tile at a time, right before the adjoint goes
+// through them.
+#include <algorithm>
 
 #include "gated_linear_attention.h"
 #include "target.h"
@@ -11,181 +11,260 @@ namespace {
 
 using namespace gated_linear_attention;
 
+// What is summed over the values of a key, a step at a time: products of the gradient of the output and the state
+// before, of the gradient of the state and v, and of the gradient of the state and the conjugate of the state before.
+template <bool complex>
+struct Sums {
+  static constexpr int kQRe = 0, kK = 1, kARe = 2, kQIm = 3, kAIm = 4, kCount = complex ? 5 : 3;
+};
+
 template <bool complex>
 struct Space {
   static constexpr int kParts = complex ? 2 : 1;
-  float *starts;    // [chunks][V][parts][lanes]
-  float *trace;     // [steps][V][parts][lanes]: the states before the steps
-  float *gradient;  // [V][parts][lanes], of the state
-  float *decays;    // [steps][2][lanes]
-  int64_t floats;
+  Pieces pieces;
+  Chunk chunk;
+  int64_t matrix;          // floats of a state
+  float *blocks, *starts;  // [blocks], [chunks of a block][parts][K][padded V]
+  float *gradient;         // [parts][K][padded V], of the state
+  float *d_o, *dv;         // [kChunk][padded V]
+  float *trace;            // [kChunk][keys of a tile][vectors of a tile][parts][lanes]: states before the steps
+  float *shares;           // [kChunk][sums][lanes]: those of the keys of a tile, side by side, in equal parts of the lanes
+  float *sums;             // [sums][kChunk][padded K]
 
-  Space(float *base, int64_t values, int64_t longest) {
-    const int64_t chunk = chunk_length(longest);
-    Pieces pieces(base);
-    starts = pieces.take(chunk_count(longest, chunk) * values * kParts);
-    trace = pieces.take((chunk + 1) * values * kParts);
-    gradient = pieces.take(values * kParts);
-    decays = pieces.take(2 * chunk);
-    floats = pieces.floats();
+  Space(float *base, int64_t keys, int64_t values, int64_t longest)
+      : pieces(base), chunk(pieces, keys, values, complex), matrix(kParts * keys * chunk.value_stride) {
+    const int64_t block = block_length(longest, kChunk);
+    blocks = pieces.take(block_count(longest, block) * matrix / kLanes);
+    starts = pieces.take(chunk_count(std::min(longest, block), kChunk) * matrix / kLanes);
+    gradient = pieces.take(matrix / kLanes);
+    for (float **rows : {&d_o, &dv}) *rows = pieces.take(kChunk * chunk.value_stride / kLanes);
+    trace = pieces.take(kChunk * kTileKeys<complex> * kTileVectors * kParts);
+    shares = pieces.take(kChunk * Sums<complex>::kCount);
+    sums = pieces.take(Sums<complex>::kCount * kChunk * chunk.key_stride / kLanes);
   }
 };
 
-// after = decay before + k v.
+// The state at the end of the packed chunk.
 template <bool complex>
-SSM_INLINE void advance(int64_t values, Decay decay, Floats k, const float *v, const float *before, float *after) {
-  for (int64_t j = 0; j < values; ++j) {
-    if (complex) {
-      const Floats re = load(before + 2 * j * kLanes), im = load(before + (2 * j + 1) * kLanes);
-      store(after + 2 * j * kLanes, decay.re * re + (k * v[j] - decay.im * im));
-      store(after + (2 * j + 1) * kLanes, decay.re * im + decay.im * re);
-    } else {
-      store(after + j * kLanes, decay.re * load(before + j * kLanes) + k * v[j]);
+void advance_state(const Operands &x, const Chunk &chunk, float *state) {
+  for_each_tile_of_values(x.values, [&](auto vectors, int64_t j) {
+    for_each_tile_of_keys<complex>(x.keys, [&](auto keys, int64_t i) {
+      auto nothing = [](auto...) {};
+      advance<complex, decltype(keys)::value, decltype(vectors)::value>(chunk, x.keys, i, j, state, nothing, nothing,
+                                                                        nothing);
+    });
+  });
+}
+
+// The adjoint of keys i .. i + kKeys - 1 and of kVectors vectors of values from j on, back through the chunk: adds to
+// dv and, if `added`, to the shares of the keys.
+template <bool complex, int kKeys, int kVectors>
+void retreat(const Operands &x, const Space<complex> &space, float *state, int64_t i, int64_t j, bool added) {
+  using Sum = Sums<complex>;
+  constexpr int kParts = complex ? 2 : 1;
+  const Chunk &chunk = space.chunk;
+  auto before_at = [&](int64_t l, int a, int b) __attribute__((always_inline)) {
+    return space.trace + ((l * kKeys + a) * kVectors + b) * kParts * kLanes;
+  };
+  auto nothing = [](auto...) {};
+  auto keep = [&](int64_t l, int a, int b, Floats before, Floats before_im, Floats) __attribute__((always_inline)) {
+    store(before_at(l, a, b), before);
+    if (complex) store(before_at(l, a, b) + kLanes, before_im);
+  };
+  advance<complex, kKeys, kVectors>(chunk, x.keys, i, j, state, nothing, keep, nothing);
+
+  float *const re = space.gradient + i * chunk.value_stride + j, *const im = re + x.keys * chunk.value_stride;
+  Floats g[kKeys][kVectors], e[kKeys][kVectors];
+#pragma GCC unroll 4
+  for (int a = 0; a < kKeys; ++a)
+#pragma GCC unroll 4
+    for (int b = 0; b < kVectors; ++b) {
+      g[a][b] = load(re + a * chunk.value_stride + b * kLanes);
+      if (complex) e[a][b] = load(im + a * chunk.value_stride + b * kLanes);
     }
+  for (int64_t l = chunk.steps - 1; l >= 0; --l) {
+    const int64_t row = l * chunk.value_stride + j;
+    float *const shares = space.shares + l * Sum::kCount * kLanes;
+    Floats dv[kVectors], output[kVectors], value[kVectors], waiting[2][Sum::kCount];
+#pragma GCC unroll 4
+    for (int b = 0; b < kVectors; ++b) {
+      dv[b] = load(space.dv + row + b * kLanes);
+      output[b] = load(space.d_o + row + b * kLanes);
+      value[b] = load(chunk.value + row + b * kLanes);
+    }
+#pragma GCC unroll 4
+    for (int a = 0; a < kKeys; ++a) {
+      const int64_t at = l * chunk.key_stride + i + a;
+      const Floats query = broadcast(chunk.query[at]), key = broadcast(chunk.key[at]), decay = broadcast(chunk.re[at]);
+      Floats sums[Sum::kCount] = {};
+#pragma GCC unroll 4
+      for (int b = 0; b < kVectors; ++b) {
+        const Floats h = load(before_at(l, a, b)), dr = g[a][b] + query * output[b];
+        sums[Sum::kQRe] += output[b] * h;
+        sums[Sum::kK] += dr * value[b];
+        sums[Sum::kARe] += dr * h;
+        dv[b] += key * dr;
+        g[a][b] = decay * dr;
+        if constexpr (complex) {
+          const Floats h_im = load(before_at(l, a, b) + kLanes), di = e[a][b];
+          sums[Sum::kQIm] += output[b] * h_im;
+          sums[Sum::kARe] += di * h_im;
+          sums[Sum::kAIm] += di * h - dr * h_im;
+          g[a][b] += chunk.im[at] * di;
+          e[a][b] = decay * di - chunk.im[at] * dr;
+        }
+      }
+      // Lanes are summed as far as leaves a vector for all keys of the tile: with the key before, then with the pair before.
+#pragma GCC unroll 8
+      for (int n = 0; n < Sum::kCount; ++n) {
+        if (a % 2 == 1) sums[n] = add_neighbours(waiting[0][n], sums[n]);
+        if (a % 4 == 3) sums[n] = add_neighbours(waiting[1][n], sums[n]);
+        if (a + 1 < kKeys)
+          waiting[a % 2][n] = sums[n];
+        else
+          store(shares + n * kLanes, added ? load(shares + n * kLanes) + sums[n] : sums[n]);
+      }
+    }
+#pragma GCC unroll 4
+    for (int b = 0; b < kVectors; ++b) store(space.dv + row + b * kLanes, dv[b]);
   }
+#pragma GCC unroll 4
+  for (int a = 0; a < kKeys; ++a)
+#pragma GCC unroll 4
+    for (int b = 0; b < kVectors; ++b) {
+      store(re + a * chunk.value_stride + b * kLanes, g[a][b]);
+      if (complex) store(im + a * chunk.value_stride + b * kLanes, e[a][b]);
+    }
 }
 
-// The state of `count` keys from c on, between [keys][values] by parts and [V][parts][lanes].
-template <bool complex>
-void load_state(const float *row, int64_t part_size, int64_t values, int64_t count, float *packed) {
-  constexpr int kParts = complex ? 2 : 1;
-  std::memset(packed, 0, values * kParts * kLanes * sizeof(float));
-  for (int part = 0; part < kParts && row != nullptr; ++part)
-    for (int64_t i = 0; i < count; ++i)
-      for (int64_t j = 0; j < values; ++j)
-        packed[(j * kParts + part) * kLanes + i] = row[part * part_size + i * values + j];
+// Sums the lanes of the shares of keys i .. i + kKeys - 1.
+template <bool complex, int kKeys>
+void gather(const Space<complex> &space, int64_t i) {
+  constexpr int kCount = Sums<complex>::kCount, kAtOnce = kLanes / kKeys;
+  for (int64_t l = 0; l < space.chunk.steps; ++l)
+    for (int64_t first = 0; first < kCount; first += kAtOnce) {
+      auto share = [&](int64_t n) __attribute__((always_inline)) {
+        return n < kCount ? load(space.shares + (l * kCount + n) * kLanes) : Floats{};
+      };
+      float found[kLanes];
+      store(found, sums_of_lanes_from<kAtOnce>(first, share));
+      for (int64_t n = first; n < kCount && n < first + kAtOnce; ++n)
+        std::memcpy(space.sums + (n * kChunk + l) * space.chunk.key_stride + i, found + (n - first) * kKeys,
+                    kKeys * sizeof(float));
+    }
 }
 
-template <bool complex>
-void store_state(const float *packed, int64_t part_size, int64_t values, int64_t count, float *row) {
-  constexpr int kParts = complex ? 2 : 1;
-  for (int part = 0; part < kParts; ++part)
-    for (int64_t i = 0; i < count; ++i)
-      for (int64_t j = 0; j < values; ++j)
-        row[part * part_size + i * values + j] = packed[(j * kParts + part) * kLanes + i];
-}
-
-// What one step adds to, all of one vector of keys.
-struct StepSums {
-  Floats q_re, q_im;  // sums over v of dO and the state before
-  Floats k;           // of the gradient and v
-  Floats a_re, a_im;  // of the gradient and the conjugate of the state before
+struct Gradients {
+  const float *d_o;
+  int64_t d_o_stride;
+  float *dq;
+  int64_t dq_stride;
+  float *dk;
+  int64_t dk_stride;
+  float *dv;
+  int64_t dv_stride;
+  float *dlog_alpha;
+  int64_t dlog_alpha_stride;
+  float *dphase;
+  int64_t dphase_stride;
 };
 
-// The gradients of one value of one step; returns what is to be summed over keys for v.
+// Asks for rows that will be written.
+void ask_for(const float *rows, int64_t stride, int64_t steps, int64_t columns) {
+  for (int64_t l = 0; l < steps; ++l)
+    for (int64_t c = 0; c < columns; c += kLanes) __builtin_prefetch(rows + l * stride + c, 1);
+}
+
+// The gradients of the steps from `row` on, of which the chunk is packed; `state` is the one before them.
 template <bool complex>
-SSM_INLINE Floats retreat(Decay decay, Floats q, Floats k, float output_gradient, float value, const float *before,
-                          float *gradient, StepSums *sums) {
-  const Floats re = load(before);
-  const Floats dr = load(gradient) + output_gradient * q;
-  sums->q_re += output_gradient * re;
-  sums->k += dr * value;
-  if (complex) {
-    const Floats im = load(before + kLanes), di = load(gradient + kLanes);
-    sums->q_im += output_gradient * im;
-    sums->a_re += dr * re + di * im;
-    sums->a_im += di * re - dr * im;
-    store(gradient, dr * decay.re + di * decay.im);
-    store(gradient + kLanes, di * decay.re - dr * decay.im);
-  } else {
-    sums->a_re += dr * re;
-    store(gradient, dr * decay.re);
+void chunk_backward(const Operands &x, const Gradients &y, const Space<complex> &space, int64_t head, int64_t row,
+                    float *state) {
+  using Sum = Sums<complex>;
+  const Chunk &chunk = space.chunk;
+  const int64_t steps = chunk.steps, key = head * x.keys, value = head * x.values;
+  ask_for(y.dq + row * y.dq_stride + key, y.dq_stride, steps, x.keys);
+  ask_for(y.dk + row * y.dk_stride + key, y.dk_stride, steps, x.keys);
+  ask_for(y.dv + row * y.dv_stride + value, y.dv_stride, steps, x.values);
+  ask_for(y.dlog_alpha + row * y.dlog_alpha_stride + key, y.dlog_alpha_stride, steps, x.keys);
+  std::memset(space.dv, 0, steps * chunk.value_stride * sizeof(float));
+  for_each_tile_of_keys<complex>(x.keys, [&](auto keys, int64_t i) {
+    constexpr int kKeys = decltype(keys)::value;
+    if (x.values == 0) std::memset(space.shares, 0, kChunk * Sums<complex>::kCount * kLanes * sizeof(float));
+    for_each_tile_of_values(x.values, [&](auto vectors, int64_t j) {
+      retreat<complex, kKeys, decltype(vectors)::value>(x, space, state, i, j, j > 0);
+    });
+    gather<complex, kKeys>(space, i);
+  });
+  for (int64_t l = 0; l < steps; ++l) {
+    std::memcpy(y.dv + (row + l) * y.dv_stride + value, space.dv + l * chunk.value_stride, x.values * sizeof(float));
+    // o_t has k_t v_t of its own step in it.
+    Floats products = {};
+    for (int64_t j = 0; j < x.values; j += kLanes)
+      products += load(space.d_o + l * chunk.value_stride + j) * load(chunk.value + l * chunk.value_stride + j);
+    const float through = sum_of_lanes(products);
+    for_each_vector(1, x.keys, [&](int64_t, int64_t c, int64_t count) {
+      const int64_t at = l * chunk.key_stride + c, column = key + c;
+      auto sum = [&](int n) __attribute__((always_inline)) {
+        return load(space.sums + n * kChunk * chunk.key_stride + at);
+      };
+      const Floats re = load(chunk.re + at);
+      Floats to_q = re * sum(Sum::kQRe) + through * load(chunk.key + at), to_log = re * sum(Sum::kARe);
+      if constexpr (complex) {
+        const Floats im = load(chunk.im + at);
+        to_q -= im * sum(Sum::kQIm);
+        to_log += im * sum(Sum::kAIm);
+        store_up_to(y.dphase + (row + l) * y.dphase_stride + column, re * sum(Sum::kAIm) - im * sum(Sum::kARe), count);
+      }
+      store_up_to(y.dq + (row + l) * y.dq_stride + column, to_q, count);
+      store_up_to(y.dk + (row + l) * y.dk_stride + column, sum(Sum::kK), count);
+      store_up_to(y.dlog_alpha + (row + l) * y.dlog_alpha_stride + column, to_log, count);
+    });
   }
-  return dr * k;
 }
 
 template <bool complex>
-void backward(int64_t batch, const int32_t *offsets, int64_t heads, int64_t keys, int64_t values, const float *q,
-              int64_t q_stride, const float *k, int64_t k_stride, const float *v, int64_t v_stride,
-              const float *log_alpha, int64_t log_alpha_stride, const float *phase, int64_t phase_stride,
-              const float *initial, int64_t initial_stride, const float *d_o, int64_t d_o_stride, const float *dlast,
-              int64_t dlast_stride, float *dq, int64_t dq_stride, float *dk, int64_t dk_stride, float *dv,
-              int64_t dv_stride, float *dlog_alpha, int64_t dlog_alpha_stride, float *dphase, int64_t dphase_stride,
-              float *dinitial, int64_t dinitial_stride, float *workspace) {
-  constexpr int kParts = complex ? 2 : 1;
-  const int64_t longest = longest_sequence(batch, offsets), chunk = chunk_length(longest);
-  const Space<complex> space(workspace, values, longest);
-  const int64_t block = values * kParts * kLanes, part_size = heads * keys * values;
+void backward(int64_t batch, const int32_t *offsets, const Operands &x, const Gradients &y, const float *initial,
+              int64_t initial_stride, const float *dlast, int64_t dlast_stride, float *dinitial,
+              int64_t dinitial_stride, float *workspace) {
+  const int64_t longest = longest_sequence(batch, offsets), block = block_length(longest, kChunk);
+  Space<complex> space(workspace, x.keys, x.values, longest);
+  const int64_t matrix = space.matrix;
   for (int64_t s = 0; s < batch; ++s)
-    for (int64_t head = 0; head < heads; ++head) {
+    for (int64_t head = 0; head < x.heads; ++head) {
       const int64_t begin = offsets[s], length = offsets[s + 1] - begin;
-      const int64_t chunks = chunk_count(length, chunk);
-      for (int64_t row = begin; row < offsets[s + 1] && keys == 0; ++row)
-        std::memset(dv + row * dv_stride + head * values, 0, values * sizeof(float));
-      for_each_vector(1, keys, [&](int64_t, int64_t c, int64_t count) {
-        const int64_t key = head * keys + c, at = key * values;
-        auto load_decays = [&](int64_t start, int64_t steps) {
-          for (int64_t l = 0; l < steps; ++l) {
-            const Decay decay = decay_of<complex>(
-                load_up_to(log_alpha + (start + l) * log_alpha_stride + key, count),
-                complex ? load_up_to(phase + (start + l) * phase_stride + key, count) : Floats{});
-            store(space.decays + 2 * l * kLanes, decay.re);
-            store(space.decays + (2 * l + 1) * kLanes, decay.im);
-          }
-        };
-        auto decay_at = [&](int64_t l) {
-          return Decay{load(space.decays + 2 * l * kLanes), load(space.decays + (2 * l + 1) * kLanes)};
-        };
-        auto advance_at = [&](int64_t start, int64_t l, const float *before, float *after) {
-          advance<complex>(values, decay_at(l), load_up_to(k + (start + l) * k_stride + key, count),
-                           v + (start + l) * v_stride + head * values, before, after);
-        };
-
-        load_state<complex>(initial == nullptr ? nullptr : initial + s * initial_stride + at, part_size, values,
-                            count, chunks == 0 ? space.trace : space.starts);
-        for (int64_t n = 0; n + 1 < chunks; ++n) {
-          float *state = space.starts + (n + 1) * block;
-          load_decays(begin + n * chunk, chunk);
-          for (int64_t l = 0; l < chunk; ++l)
-            advance_at(begin + n * chunk, l, l == 0 ? space.starts + n * block : state, state);
+      auto copy = [&](const float *from, float *to) { std::memcpy(to, from, matrix * sizeof(float)); };
+      // From the state at the beginning of chunk `first`, which is at `state`, on; keeps those of all chunks if asked.
+      auto advance_chunks = [&](int64_t first, int64_t count, float *state, bool kept) {
+        for (int64_t n = first; n < first + count; ++n) {
+          pack<complex>(x, head, begin + n * kChunk, kChunk, kChunk, &space.chunk);
+          if (kept) copy(state, state + matrix);
+          if (kept) state += matrix;
+          advance_state<complex>(x, space.chunk, state);
         }
-
-        load_state<complex>(dlast == nullptr ? nullptr : dlast + s * dlast_stride + at, part_size, values, count,
-                            space.gradient);
+      };
+      load_state<complex>(x, initial == nullptr ? nullptr : initial + s * initial_stride, head, space.blocks);
+      const int64_t blocks = block_count(length, block), chunks_of_block = block / kChunk;
+      for (int64_t m = 0; m + 1 < blocks; ++m) {
+        float *const next = space.blocks + (m + 1) * matrix;
+        copy(next - matrix, next);
+        advance_chunks(m * chunks_of_block, chunks_of_block, next, false);
+      }
+      load_state<complex>(x, dlast == nullptr ? nullptr : dlast + s * dlast_stride, head, space.gradient);
+      for (int64_t m = blocks - 1; m >= 0; --m) {
+        const int64_t first = m * chunks_of_block;
+        const int64_t chunks = chunk_count(std::min(block, length - m * block), kChunk);
+        copy(space.blocks + m * matrix, space.starts);
+        advance_chunks(first, chunks - 1, space.starts, true);
         for (int64_t n = chunks - 1; n >= 0; --n) {
-          const int64_t start = begin + n * chunk;
-          const int64_t steps = length - n * chunk < chunk ? length - n * chunk : chunk;
-          load_decays(start, steps);
-          std::memcpy(space.trace, space.starts + n * block, block * sizeof(float));
-          for (int64_t l = 0; l + 1 < steps; ++l)
-            advance_at(start, l, space.trace + l * block, space.trace + (l + 1) * block);
-          for (int64_t l = steps - 1; l >= 0; --l) {
-            const int64_t row = start + l;
-            const Decay decay = decay_at(l);
-            const Floats query = load_up_to(q + row * q_stride + key, count);
-            const Floats input = load_up_to(k + row * k_stride + key, count);
-            const float *value = v + row * v_stride + head * values;
-            const float *output_gradient = d_o + row * d_o_stride + head * values;
-            const float *before = space.trace + l * block;
-            float *value_gradient = dv + row * dv_stride + head * values;
-            StepSums sums = {};
-            Floats products = {};
-            for (int64_t j = 0; j < values; j += kLanes)
-              products += load_up_to(output_gradient + j, values - j) * load_up_to(value + j, values - j);
-            const float through = sum_of_lanes(products);
-            for (int64_t j0 = 0; j0 < values; j0 += kLanes) {
-              Floats sum = sums_of_lanes(j0, values - j0, [&](int64_t j) __attribute__((always_inline)) {
-                return retreat<complex>(decay, query, input, output_gradient[j], value[j], before + j * kParts * kLanes,
-                                        space.gradient + j * kParts * kLanes, &sums);
-              });
-              if (c > 0) sum += load_up_to(value_gradient + j0, values - j0);
-              store_up_to(value_gradient + j0, sum, values - j0);
-            }
-            Floats to_q = decay.re * sums.q_re + input * through;
-            Floats to_log = decay.re * sums.a_re;
-            if (complex) {
-              to_q -= decay.im * sums.q_im;
-              to_log += decay.im * sums.a_im;
-              store_up_to(dphase + row * dphase_stride + key, decay.re * sums.a_im - decay.im * sums.a_re, count);
-            }
-            store_up_to(dq + row * dq_stride + key, to_q, count);
-            store_up_to(dk + row * dk_stride + key, sums.k, count);
-            store_up_to(dlog_alpha + row * dlog_alpha_stride + key, to_log, count);
-          }
+          const int64_t row = begin + (first + n) * kChunk;
+          const int64_t steps = std::min<int64_t>(kChunk, offsets[s + 1] - row);
+          pack<complex>(x, head, row, steps, -kChunk, &space.chunk);
+          pack_rows(x.q + row * x.q_stride + head * x.keys, x.q_stride, steps, x.keys, -kChunk, space.chunk.query);
+          pack_rows(y.d_o + row * y.d_o_stride + head * x.values, y.d_o_stride, steps, x.values, -kChunk, space.d_o);
+          chunk_backward<complex>(x, y, space, head, row, space.starts + n * matrix);
         }
-        if (dinitial != nullptr)
-          store_state<complex>(space.gradient, part_size, values, count, dinitial + s * dinitial_stride + at);
-      });
+      }
+      if (dinitial != nullptr) store_state<complex>(x, space.gradient, head, dinitial + s * dinitial_stride);
     }
 }
 
@@ -199,15 +278,19 @@ int32_t gated_linear_attention_backward_f32(
     float *dk, int64_t dk_stride, float *dv, int64_t dv_stride, float *dlog_alpha, int64_t dlog_alpha_stride,
     float *dphase, int64_t dphase_stride, float *dinitial, int64_t dinitial_stride, float *workspace) {
   if (batch < 0 || heads < 0 || keys < 0 || values < 0) return SSM_INVALID_ARGUMENT;
-  (phase == nullptr ? backward<false> : backward<true>)(
-      batch, offsets, heads, keys, values, q, q_stride, k, k_stride, v, v_stride, log_alpha, log_alpha_stride, phase,
-      phase_stride, initial, initial_stride, d_o, d_o_stride, dlast, dlast_stride, dq, dq_stride, dk, dk_stride, dv,
-      dv_stride, dlog_alpha, dlog_alpha_stride, dphase, dphase_stride, dinitial, dinitial_stride, workspace);
+  const Operands operands = {heads,    keys,      values,           q,     q_stride,     k, k_stride, v,
+                             v_stride, log_alpha, log_alpha_stride, phase, phase_stride};
+  const Gradients gradients = {d_o, d_o_stride, dq,         dq_stride,         dk,     dk_stride,
+                               dv,  dv_stride,  dlog_alpha, dlog_alpha_stride, dphase, dphase_stride};
+  (phase == nullptr ? backward<false> : backward<true>)(batch, offsets, operands, gradients, initial, initial_stride,
+                                                        dlast, dlast_stride, dinitial, dinitial_stride, workspace);
   return SSM_OK;
 }
 
-int64_t gated_linear_attention_backward_workspace_f32(int64_t values, int32_t complex, int64_t longest) {
-  return complex ? Space<true>(nullptr, values, longest).floats : Space<false>(nullptr, values, longest).floats;
+int64_t gated_linear_attention_backward_workspace_f32(int64_t keys, int64_t values, int32_t complex,
+                                                      int64_t longest) {
+  return complex ? Space<true>(nullptr, keys, values, longest).pieces.floats()
+                 : Space<false>(nullptr, keys, values, longest).pieces.floats();
 }
 
 }  // namespace SSM_NAMESPACE

@@ -1,6 +1,5 @@
-// Gated linear attention, forward. Lanes run across values; the state of a head is [K][V] in the first-level cache.
-#include <cstring>
-#include <type_traits>
+// Gated linear attention, forward.
+#include <algorithm>
 
 #include "gated_linear_attention.h"
 #include "target.h"
@@ -10,120 +9,73 @@ namespace {
 
 using namespace gated_linear_attention;
 
-int64_t padded(int64_t n) { return (n + kLanes - 1) / kLanes * kLanes; }
-
-// One step for `kVectors` vectors of values: state rows are `stride` elements apart.
-template <bool complex, int kVectors>
-SSM_INLINE void step(int64_t keys, const float *re, const float *im, const float *k, const float *q, float *state,
-                     float *imaginary, int64_t stride, const float *v, float *o) {
-  // Several sums, so that the additions of one do not wait for each other.
-  constexpr int kSums = kVectors >= 4 ? 1 : 4 / kVectors;
-  Floats value[kVectors], sums[kSums][kVectors] = {};
-#pragma GCC unroll 4
-  for (int j = 0; j < kVectors; ++j) value[j] = load(v + j * kLanes);
-  auto one = [&](int64_t i, Floats *sum) __attribute__((always_inline)) {
-    float *row = state + i * stride;
-#pragma GCC unroll 4
-    for (int j = 0; j < kVectors; ++j) {
-      const Floats before = load(row + j * kLanes);
-      Floats after = re[i] * before + k[i] * value[j];
-      if (complex) {
-        float *other = imaginary + i * stride + j * kLanes;
-        const Floats before_im = load(other);
-        after -= im[i] * before_im;
-        store(other, re[i] * before_im + im[i] * before);
-      }
-      store(row + j * kLanes, after);
-      sum[j] += q[i] * after;
-    }
-  };
-  int64_t i = 0;
-  for (; i + kSums <= keys; i += kSums) {
-#pragma GCC unroll 4
-    for (int s = 0; s < kSums; ++s) one(i + s, sums[s]);
-  }
-  for (; i < keys; ++i) one(i, sums[0]);
-#pragma GCC unroll 4
-  for (int j = 0; j < kVectors; ++j) {
-    Floats sum = sums[0][j];
-#pragma GCC unroll 4
-    for (int s = 1; s < kSums; ++s) sum += sums[s][j];
-    store(o + j * kLanes, sum);
-  }
-}
-
 struct Space {
-  float *state, *imaginary;        // [K][padded V]
-  float *re, *im;                  // [padded K]
-  float *value, *output;           // [padded V]
-  int64_t floats;
+  Pieces pieces;
+  Chunk chunk;
+  int64_t matrix;  // floats of a state
+  float *states;   // [H][parts][K][padded V]
+  float *output;   // [kChunk][padded V]
 
-  Space(float *base, int64_t keys, int64_t values, bool complex) {
-    Pieces pieces(base);
-    const int64_t vectors = padded(values) / kLanes;
-    state = pieces.take(keys * vectors);
-    imaginary = complex ? pieces.take(keys * vectors) : nullptr;
-    re = pieces.take(padded(keys) / kLanes);
-    im = pieces.take(padded(keys) / kLanes);
-    value = pieces.take(vectors);
-    output = pieces.take(vectors);
-    floats = pieces.floats();
+  Space(float *base, int64_t heads, int64_t keys, int64_t values, bool complex)
+      : pieces(base),
+        chunk(pieces, keys, values, complex),
+        matrix((complex ? 2 : 1) * keys * chunk.value_stride) {
+    states = pieces.take(heads * matrix / kLanes);
+    output = pieces.take(kChunk * chunk.value_stride / kLanes);
   }
 };
 
-void load_state(const float *row, int64_t keys, int64_t values, float *state) {
-  const int64_t stride = padded(values);
-  std::memset(state, 0, keys * stride * sizeof(float));
-  for (int64_t i = 0; i < keys && row != nullptr; ++i)
-    std::memcpy(state + i * stride, row + i * values, values * sizeof(float));
-}
-
-void store_state(const float *state, int64_t keys, int64_t values, float *row) {
-  for (int64_t i = 0; i < keys; ++i)
-    std::memcpy(row + i * values, state + i * padded(values), values * sizeof(float));
+// The outputs of a chunk; the state goes on to its end.
+template <bool complex>
+void run(const Operands &x, const Space &space, float *state) {
+  const Chunk &chunk = space.chunk;
+  std::memset(space.output, 0, chunk.steps * chunk.value_stride * sizeof(float));
+  for_each_tile_of_values(x.values, [&](auto vectors, int64_t j) {
+    for_each_tile_of_keys<complex>(x.keys, [&](auto keys, int64_t i) {
+      constexpr int kVectors = decltype(vectors)::value;
+      Floats sum[kVectors];
+      auto output = [&](int64_t l, int b) __attribute__((always_inline)) {
+        return space.output + l * chunk.value_stride + j + b * kLanes;
+      };
+      auto begin = [&](int64_t l) __attribute__((always_inline)) {
+#pragma GCC unroll 4
+        for (int b = 0; b < kVectors; ++b) sum[b] = load(output(l, b));
+      };
+      auto use = [&](int64_t l, int a, int b, Floats, Floats, Floats after) __attribute__((always_inline)) {
+        sum[b] += chunk.query[l * chunk.key_stride + i + a] * after;
+      };
+      auto end = [&](int64_t l) __attribute__((always_inline)) {
+#pragma GCC unroll 4
+        for (int b = 0; b < kVectors; ++b) store(output(l, b), sum[b]);
+      };
+      advance<complex, decltype(keys)::value, kVectors>(chunk, x.keys, i, j, state, begin, use, end);
+    });
+  });
 }
 
 template <bool complex>
-void forward(int64_t batch, const int32_t *offsets, int64_t heads, int64_t keys, int64_t values, const float *q,
-             int64_t q_stride, const float *k, int64_t k_stride, const float *v, int64_t v_stride,
-             const float *log_alpha, int64_t log_alpha_stride, const float *phase, int64_t phase_stride,
-             const float *initial, int64_t initial_stride, float *o, int64_t o_stride, float *last,
-             int64_t last_stride, float *workspace) {
-  const Space space(workspace, keys, values, complex);
-  const int64_t vectors = padded(values) / kLanes, stride = padded(values), size = keys * values;
-  for (int64_t s = 0; s < batch; ++s)
-    for (int64_t head = 0; head < heads; ++head) {
-      const float *start = initial == nullptr ? nullptr : initial + s * initial_stride + head * size;
-      load_state(start, keys, values, space.state);
-      if (complex) load_state(start == nullptr ? nullptr : start + heads * size, keys, values, space.imaginary);
-      std::memset(space.value, 0, stride * sizeof(float));
-      for (int64_t row = offsets[s]; row < offsets[s + 1]; ++row) {
-        for_each_vector(1, keys, [&](int64_t, int64_t c, int64_t count) {
-          const Decay decay = decay_of<complex>(
-              load_up_to(log_alpha + row * log_alpha_stride + head * keys + c, count),
-              complex ? load_up_to(phase + row * phase_stride + head * keys + c, count) : Floats{});
-          store(space.re + c, decay.re);
-          if (complex) store(space.im + c, decay.im);
-        });
-        std::memcpy(space.value, v + row * v_stride + head * values, values * sizeof(float));
-        const float *key = k + row * k_stride + head * keys, *query = q + row * q_stride + head * keys;
-        auto run = [&](auto tag, int64_t j) {
-          step<complex, decltype(tag)::value>(keys, space.re, space.im, key, query, space.state + j * kLanes,
-                                              complex ? space.imaginary + j * kLanes : nullptr, stride,
-                                              space.value + j * kLanes, space.output + j * kLanes);
-        };
-        int64_t j = 0;
-        for (; j + 4 <= vectors; j += 4) run(std::integral_constant<int, 4>(), j);
-        for (; j + 2 <= vectors; j += 2) run(std::integral_constant<int, 2>(), j);
-        for (; j < vectors; ++j) run(std::integral_constant<int, 1>(), j);
-        std::memcpy(o + row * o_stride + head * values, space.output, values * sizeof(float));
+void forward(int64_t batch, const int32_t *offsets, const Operands &x, const float *initial, int64_t initial_stride,
+             float *o, int64_t o_stride, float *last, int64_t last_stride, float *workspace) {
+  Space space(workspace, x.heads, x.keys, x.values, complex);
+  const int64_t matrix = space.matrix;
+  for (int64_t s = 0; s < batch; ++s) {
+    for (int64_t head = 0; head < x.heads; ++head)
+      load_state<complex>(x, initial == nullptr ? nullptr : initial + s * initial_stride, head,
+                          space.states + head * matrix);
+    // All heads go through a chunk together, so that rows are read as they lie in memory.
+    for (int64_t row = offsets[s]; row < offsets[s + 1]; row += kChunk)
+      for (int64_t head = 0; head < x.heads; ++head) {
+        const int64_t steps = std::min<int64_t>(kChunk, offsets[s + 1] - row);
+        pack<complex>(x, head, row, steps, kChunk, &space.chunk);
+        pack_rows(x.q + row * x.q_stride + head * x.keys, x.q_stride, steps, x.keys, kChunk, space.chunk.query);
+        run<complex>(x, space, space.states + head * matrix);
+        for (int64_t l = 0; l < steps; ++l)
+          std::memcpy(o + (row + l) * o_stride + head * x.values, space.output + l * space.chunk.value_stride,
+                      x.values * sizeof(float));
       }
-      if (last != nullptr) {
-        float *end = last + s * last_stride + head * size;
-        store_state(space.state, keys, values, end);
-        if (complex) store_state(space.imaginary, keys, values, end + heads * size);
-      }
-    }
+    for (int64_t head = 0; head < x.heads && last != nullptr; ++head)
+      store_state<complex>(x, space.states + head * matrix, head, last + s * last_stride);
+  }
 }
 
 }  // namespace
@@ -135,14 +87,16 @@ int32_t gated_linear_attention_forward_f32(int64_t batch, const int32_t *offsets
                                            const float *initial, int64_t initial_stride, float *o, int64_t o_stride,
                                            float *last, int64_t last_stride, float *workspace) {
   if (batch < 0 || heads < 0 || keys < 0 || values < 0) return SSM_INVALID_ARGUMENT;
-  (phase == nullptr ? forward<false> : forward<true>)(
-      batch, offsets, heads, keys, values, q, q_stride, k, k_stride, v, v_stride, log_alpha, log_alpha_stride, phase,
-      phase_stride, initial, initial_stride, o, o_stride, last, last_stride, workspace);
+  const Operands operands = {heads,    keys,      values,           q,     q_stride,     k, k_stride, v,
+                             v_stride, log_alpha, log_alpha_stride, phase, phase_stride};
+  (phase == nullptr ? forward<false> : forward<true>)(batch, offsets, operands, initial, initial_stride, o, o_stride,
+                                                      last, last_stride, workspace);
   return SSM_OK;
 }
 
-int64_t gated_linear_attention_forward_workspace_f32(int64_t keys, int64_t values, int32_t complex) {
-  return Space(nullptr, keys, values, complex != 0).floats;
+int64_t gated_linear_attention_forward_workspace_f32(int64_t heads, int64_t keys, int64_t values,
+                                                     int32_t complex) {
+  return Space(nullptr, heads, keys, values, complex != 0).pieces.floats();
 }
 
 }  // namespace SSM_NAMESPACE

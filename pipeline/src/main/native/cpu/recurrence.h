@@ -51,6 +51,19 @@ inline int64_t chunk_length(int64_t longest) {
 
 inline int64_t chunk_count(int64_t length, int64_t chunk) { return (length + chunk - 1) / chunk; }
 
+// Long sequences are cut into blocks of chunks, so that the states at the beginnings of both stay few: one
+// block up to kBlockSteps steps, about as many blocks as a block has chunks for the longest.
+constexpr int64_t kBlockSteps = 1024;
+
+inline int64_t block_length(int64_t longest, int64_t chunk) {
+  int64_t block = kBlockSteps;
+  while (block * block < longest * chunk) block += chunk;
+  return block;
+}
+
+// At least 1: a sequence without steps has a state.
+inline int64_t block_count(int64_t length, int64_t block) { return length == 0 ? 1 : chunk_count(length, block); }
+
 inline int64_t longest_sequence(int64_t batch, const int32_t *offsets) {
   int64_t longest = 0;
   for (int64_t s = 0; s < batch; ++s)

@@ -450,8 +450,8 @@ int32_t ssm_gated_linear_attention_forward_f32(int64_t batch, const int32_t *off
 
 /*
  * phase and dphase come together; dlast and dinitial may be null. States are recomputed in chunks.
- * workspace: ssm_gated_linear_attention_backward_workspace_f32(values, whether there is a phase, longest sequence)
- * floats.
+ * workspace: ssm_gated_linear_attention_backward_workspace_f32(keys, values, whether there is a phase, longest
+ * sequence) floats.
  */
 int32_t ssm_gated_linear_attention_backward_f32(int64_t batch, const int32_t *offsets, int64_t heads, int64_t keys,
                                                 int64_t values, const float *q, int64_t q_stride, const float *k,
@@ -464,9 +464,11 @@ int32_t ssm_gated_linear_attention_backward_f32(int64_t batch, const int32_t *of
                                                 int64_t dlog_alpha_stride, float *dphase, int64_t dphase_stride,
                                                 float *dinitial, int64_t dinitial_stride, float *workspace);
 
-int64_t ssm_gated_linear_attention_forward_workspace_f32(int64_t keys, int64_t values, int32_t complex);
+int64_t ssm_gated_linear_attention_forward_workspace_f32(int64_t heads, int64_t keys, int64_t values,
+                                                         int32_t complex);
 
-int64_t ssm_gated_linear_attention_backward_workspace_f32(int64_t values, int32_t complex, int64_t longest);
+int64_t ssm_gated_linear_attention_backward_workspace_f32(int64_t keys, int64_t values, int32_t complex,
+                                                          int64_t longest);
 
 /*
  * Delta rule, org.sparkssm.kernel.DeltaRule; keys and values are those of one head. log_alpha, initial and last may be
@@ -482,7 +484,7 @@ int32_t ssm_delta_rule_forward_f32(int64_t batch, const int32_t *offsets, int64_
 
 /*
  * log_alpha and dlog_alpha come together; dlast and dinitial may be null. States are recomputed in chunks.
- * workspace: ssm_delta_rule_backward_workspace_f32(keys, updates, longest sequence) floats.
+ * workspace: ssm_delta_rule_backward_workspace_f32(keys, values, updates, longest sequence) floats.
  */
 int32_t ssm_delta_rule_backward_f32(int64_t batch, const int32_t *offsets, int64_t heads, int64_t keys, int64_t values,
                                     int64_t updates, const float *q, int64_t q_stride, const float *k, int64_t k_stride,
@@ -496,7 +498,7 @@ int32_t ssm_delta_rule_backward_f32(int64_t batch, const int32_t *offsets, int64
 
 int64_t ssm_delta_rule_forward_workspace_f32(int64_t keys);
 
-int64_t ssm_delta_rule_backward_workspace_f32(int64_t keys, int64_t updates, int64_t longest);
+int64_t ssm_delta_rule_backward_workspace_f32(int64_t keys, int64_t values, int64_t updates, int64_t longest);
 
 typedef enum ssm_transition {
   SSM_TRANSITION_BLOCK_DIAGONAL = 0,

@@ -102,7 +102,7 @@ void gated_linear_attention(Run &run, const Shape &shape, bool complex) {
   Floats o(t * out), last(batch * state), dq(t * wide), dk(t * wide), dv(t * out), dlog(t * wide), dphase(t * wide);
   Floats dinitial(batch * state);
   Floats forward(ssm_gated_linear_attention_forward_workspace_f32(keys, values, complex));
-  Floats backward(ssm_gated_linear_attention_backward_workspace_f32(values, complex, longest(shape)));
+  Floats backward(ssm_gated_linear_attention_backward_workspace_f32(keys, values, complex, longest(shape)));
   const int32_t *offsets = shape.offsets.data();
   const float *turn = complex ? phase.data() : nullptr;
   run.expect_ok(ssm_gated_linear_attention_forward_f32(batch, offsets, heads, keys, values, q.data(), wide, k.data(),
@@ -132,7 +132,7 @@ void delta_rule(Run &run, const Shape &shape, int64_t updates, bool decays) {
   const Floats initial = run.normal(batch * state), d_o = run.normal(t * out), dlast = run.normal(batch * state);
   Floats o(t * out), last(batch * state), dq(q.size()), dk(k.size()), dv(v.size()), dbeta(beta.size()), dlog(t * heads);
   Floats dinitial(batch * state), forward(ssm_delta_rule_forward_workspace_f32(keys));
-  Floats backward(ssm_delta_rule_backward_workspace_f32(keys, updates, longest(shape)));
+  Floats backward(ssm_delta_rule_backward_workspace_f32(keys, values, updates, longest(shape)));
   const int32_t *offsets = shape.offsets.data();
   const float *logs = decays ? log_alpha.data() : nullptr;
   run.expect_ok(ssm_delta_rule_forward_f32(batch, offsets, heads, keys, values, updates, q.data(), heads * keys,

@@ -235,7 +235,7 @@ void gated_linear_attention(Case &c) {
         log_alpha.data(), heads * k, phase.data(), heads * k, initial.data(), state, d_o.data(), heads * v,
         dlast.data(), state, dq.data(), heads * k, dk.data(), heads * k, dv.data(), heads * v, dlog.data(), heads * k,
         dphase.data(), heads * k, dinitial.data(), state,
-        c.space(ssm_gated_linear_attention_backward_workspace_f32(v, phased, c.longest))));
+        c.space(ssm_gated_linear_attention_backward_workspace_f32(k, v, phased, c.longest))));
   }
 }
 
@@ -263,7 +263,7 @@ void delta_rule(Case &c) {
       updates * heads * v, beta.data(), updates * heads, log_alpha.data(), heads, initial.data(), state, d_o.data(),
       heads * v, dlast.data(), state, dq.data(), heads * k, dk.data(), updates * heads * k, dv.data(),
       updates * heads * v, dbeta.data(), updates * heads, dlog.data(), heads, dinitial.data(), state,
-      c.space(ssm_delta_rule_backward_workspace_f32(k, updates, c.longest))));
+      c.space(ssm_delta_rule_backward_workspace_f32(k, v, updates, c.longest))));
 }
 
 void structured_cde(Case &c) {

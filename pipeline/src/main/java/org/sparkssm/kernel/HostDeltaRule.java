@@ -91,7 +91,8 @@ final class HostDeltaRule {
     HostTensor dInitial =
         kernels.ownOrNull(operation, gradients.dInitial(), batch, s.stateColumns());
     kernels.withScratch(
-        Native.ssm_delta_rule_backward_workspace_f32(s.keys, s.updates, s.segments.longest()),
+        Native.ssm_delta_rule_backward_workspace_f32(
+            s.keys, s.values, s.updates, s.segments.longest()),
         workspace ->
             check(
                 operation,

@@ -92,7 +92,7 @@ final class HostGatedLinearAttention {
     HostTensor dInitial = kernels.ownOrNull(operation, gradients.dInitial(), batch, s.stateColumns);
     kernels.withScratch(
         Native.ssm_gated_linear_attention_backward_workspace_f32(
-            s.values, s.complex(), s.segments.longest()),
+            s.keys, s.values, s.complex(), s.segments.longest()),
         workspace ->
             check(
                 operation,

@@ -906,7 +906,7 @@ public final class Native {
       long keys, long values, int complex);
 
   static native @Cast("int64_t") long ssm_gated_linear_attention_backward_workspace_f32(
-      long values, int complex, long longest);
+      long keys, long values, int complex, long longest);
 
   static native int ssm_delta_rule_forward_f32(
       long batch,
@@ -973,7 +973,7 @@ public final class Native {
   static native @Cast("int64_t") long ssm_delta_rule_forward_workspace_f32(long keys);
 
   static native @Cast("int64_t") long ssm_delta_rule_backward_workspace_f32(
-      long keys, long updates, long longest);
+      long keys, long values, long updates, long longest);
 
   static native @Cast("int64_t") long ssm_structured_cde_forward_workspace_f32(
       long states, long size, long coefficients, long controls);
