@@ -35,11 +35,6 @@ SSM_INLINE float decay_of(const float *log_alpha, int64_t stride, int64_t row, i
   return log_alpha == nullptr ? 1.0f : exp(broadcast(log_alpha[row * stride + head]))[0];
 }
 
-// Asks for a part of a row before it is needed: such parts are too far apart for the processor to foresee.
-SSM_INLINE void prefetch(const float *row, int64_t columns) {
-  for (int64_t c = 0; c < columns; c += 64 / static_cast<int64_t>(sizeof(float))) __builtin_prefetch(row + c);
-}
-
 // Calls f(i, sum) for i < keys with one of several sums in turn, so that the additions of one do not wait for each
 // other; total is their sum.
 template <int kVectors, typename F>

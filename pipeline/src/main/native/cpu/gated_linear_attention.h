@@ -58,12 +58,16 @@ struct Operands {
 
 // Steps of one head, rows padded to whole vectors by zeros.
 struct Chunk {
-  int64_t steps, key_stride, value_stride;
+  int64_t steps, tiles, key_stride, value_stride;
   float *query, *key, *re, *im;  // [kChunk][key_stride]; re and im: the decay
   float *value;                  // [kChunk][value_stride]
 
   Chunk(Pieces &pieces, int64_t keys, int64_t values, bool complex)
-      : steps(0), key_stride(padded(keys)), value_stride(padded(values)) {
+      : steps(0), tiles(0), key_stride(padded(keys)), value_stride(padded(values)) {
+    for_each_tile_of_values(values, [&](auto, int64_t) {
+      auto count = [&](auto, int64_t) { ++tiles; };
+      complex ? for_each_tile_of_keys<true>(keys, count) : for_each_tile_of_keys<false>(keys, count);
+    });
     query = pieces.take(kChunk * key_stride / kLanes);
     key = pieces.take(kChunk * key_stride / kLanes);
     re = pieces.take(kChunk * key_stride / kLanes);
@@ -72,47 +76,61 @@ struct Chunk {
   }
 };
 
-// Calls f(l, c, vector) for the vectors of `steps` rows, which are too short and too far apart for the processor to
-// foresee: those `ahead` rows further on are asked for.
-template <typename F>
-SSM_INLINE void for_each_vector_of(const float *rows, int64_t stride, int64_t steps, int64_t columns, int64_t ahead,
-                                   F f) {
-  for (int64_t l = 0; l < steps; ++l)
-    for (int64_t c = 0; c < columns; c += kLanes) {
-      __builtin_prefetch(rows + (l + ahead) * stride + c);
-      f(l, c, load_up_to(rows + l * stride + c, columns - c));
-    }
-}
+// Rows of the next chunk. At each step of each of `tiles` tiles some of the arrays are asked for: all at once, they would
+// wait for each other.
+class Ahead {
+ public:
+  explicit Ahead(int64_t tiles) : tiles_(tiles) {}
 
-SSM_INLINE void pack_rows(const float *rows, int64_t stride, int64_t steps, int64_t columns, int64_t ahead,
-                          float *packed) {
+  void add(const float *first, int64_t stride, int64_t columns) { arrays_[count_++] = {first, stride, columns}; }
+
+  SSM_INLINE void ask(int64_t tile, int64_t l) const {
+    for (int64_t a = tile; a < count_; a += tiles_)
+      prefetch(arrays_[a].first + l * arrays_[a].stride, arrays_[a].columns);
+  }
+
+ private:
+  struct Array {
+    const float *first;
+    int64_t stride, columns;
+  };
+  Array arrays_[11];
+  int64_t count_ = 0;
+  const int64_t tiles_;
+};
+
+SSM_INLINE void pack_rows(const float *rows, int64_t stride, int64_t steps, int64_t columns, float *packed) {
   const int64_t packed_stride = padded(columns);
-  for_each_vector_of(rows, stride, steps, columns, ahead, [&](int64_t l, int64_t c, Floats row) {
-    store(packed + l * packed_stride + c, row);
+  for_each_vector(steps, columns, [&](int64_t l, int64_t c, int64_t count) {
+    store(packed + l * packed_stride + c, load_up_to(rows + l * stride + c, count));
   });
 }
 
-// What the states of a head depend on, for the steps from `row` on.
+// What the states of a head depend on, for the steps from `row` on; what it is for those from `next` on goes ahead.
 template <bool complex>
-void pack(const Operands &x, int64_t head, int64_t row, int64_t steps, int64_t ahead, Chunk *chunk) {
-  const int64_t key = head * x.keys;
+Ahead pack(const Operands &x, int64_t head, int64_t row, int64_t steps, int64_t next, Chunk *chunk) {
+  const int64_t key = head * x.keys, value = head * x.values;
   chunk->steps = steps;
-  pack_rows(x.k + row * x.k_stride + key, x.k_stride, steps, x.keys, ahead, chunk->key);
-  pack_rows(x.v + row * x.v_stride + head * x.values, x.v_stride, steps, x.values, ahead, chunk->value);
-  for_each_vector_of(x.log_alpha + row * x.log_alpha_stride + key, x.log_alpha_stride, steps, x.keys, ahead,
-                     [&](int64_t l, int64_t c, Floats log_alpha) {
-                       store(chunk->re + l * chunk->key_stride + c, exp(log_alpha));
-                     });
-  if (!complex) return;
-  for_each_vector_of(x.phase + row * x.phase_stride + key, x.phase_stride, steps, x.keys, ahead,
-                     [&](int64_t l, int64_t c, Floats phase) {
-                       const int64_t at = l * chunk->key_stride + c;
-                       const Floats magnitude = load(chunk->re + at);
-                       Floats sine, cosine;
-                       sine_and_cosine(phase, &sine, &cosine);
-                       store(chunk->re + at, magnitude * cosine);
-                       store(chunk->im + at, magnitude * sine);
-                     });
+  pack_rows(x.k + row * x.k_stride + key, x.k_stride, steps, x.keys, chunk->key);
+  pack_rows(x.v + row * x.v_stride + value, x.v_stride, steps, x.values, chunk->value);
+  for_each_vector(steps, x.keys, [&](int64_t l, int64_t c, int64_t count) {
+    const int64_t at = l * chunk->key_stride + c;
+    const Floats magnitude = exp(load_up_to(x.log_alpha + (row + l) * x.log_alpha_stride + key + c, count));
+    if (complex) {
+      Floats sine, cosine;
+      sine_and_cosine(load_up_to(x.phase + (row + l) * x.phase_stride + key + c, count), &sine, &cosine);
+      store(chunk->re + at, magnitude * cosine);
+      store(chunk->im + at, magnitude * sine);
+    } else {
+      store(chunk->re + at, magnitude);
+    }
+  });
+  Ahead ahead(chunk->tiles);
+  ahead.add(x.k + next * x.k_stride + key, x.k_stride, x.keys);
+  ahead.add(x.v + next * x.v_stride + value, x.v_stride, x.values);
+  ahead.add(x.log_alpha + next * x.log_alpha_stride + key, x.log_alpha_stride, x.keys);
+  if (complex) ahead.add(x.phase + next * x.phase_stride + key, x.phase_stride, x.keys);
+  return ahead;
 }
 
 // Takes keys i .. i + kKeys - 1 and the values of kVectors vectors from j on through the chunk. The state is

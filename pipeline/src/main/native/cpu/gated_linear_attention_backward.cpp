@@ -46,20 +46,24 @@ struct Space {
 
 // The state at the end of the packed chunk.
 template <bool complex>
-void advance_state(const Operands &x, const Chunk &chunk, float *state) {
+void advance_state(const Operands &x, const Chunk &chunk, const Ahead &ahead, float *state) {
+  int64_t tile = 0;
   for_each_tile_of_values(x.values, [&](auto vectors, int64_t j) {
     for_each_tile_of_keys<complex>(x.keys, [&](auto keys, int64_t i) {
+      auto begin = [&](int64_t l) __attribute__((always_inline)) { ahead.ask(tile, l); };
       auto nothing = [](auto...) {};
-      advance<complex, decltype(keys)::value, decltype(vectors)::value>(chunk, x.keys, i, j, state, nothing, nothing,
+      advance<complex, decltype(keys)::value, decltype(vectors)::value>(chunk, x.keys, i, j, state, begin, nothing,
                                                                         nothing);
+      ++tile;
     });
   });
 }
 
 // The adjoint of keys i .. i + kKeys - 1 and of kVectors vectors of values from j on, back through the chunk: adds to
-// dv and, if `added`, to the shares of the keys.
+// dv, and to the shares of the keys what values before j have not.
 template <bool complex, int kKeys, int kVectors>
-void retreat(const Operands &x, const Space<complex> &space, float *state, int64_t i, int64_t j, bool added) {
+void retreat(const Operands &x, const Space<complex> &space, const Ahead &ahead, int64_t tile, float *state, int64_t i,
+             int64_t j) {
   using Sum = Sums<complex>;
   constexpr int kParts = complex ? 2 : 1;
   const Chunk &chunk = space.chunk;
@@ -83,6 +87,7 @@ void retreat(const Operands &x, const Space<complex> &space, float *state, int64
       if (complex) e[a][b] = load(im + a * chunk.value_stride + b * kLanes);
     }
   for (int64_t l = chunk.steps - 1; l >= 0; --l) {
+    ahead.ask(tile, l);
     const int64_t row = l * chunk.value_stride + j;
     float *const shares = space.shares + l * Sum::kCount * kLanes;
     Floats dv[kVectors], output[kVectors], value[kVectors], waiting[2][Sum::kCount];
@@ -122,7 +127,7 @@ void retreat(const Operands &x, const Space<complex> &space, float *state, int64
         if (a + 1 < kKeys)
           waiting[a % 2][n] = sums[n];
         else
-          store(shares + n * kLanes, added ? load(shares + n * kLanes) + sums[n] : sums[n]);
+          store(shares + n * kLanes, j > 0 ? load(shares + n * kLanes) + sums[n] : sums[n]);
       }
     }
 #pragma GCC unroll 4
@@ -169,29 +174,20 @@ struct Gradients {
   int64_t dphase_stride;
 };
 
-// Asks for rows that will be written.
-void ask_for(const float *rows, int64_t stride, int64_t steps, int64_t columns) {
-  for (int64_t l = 0; l < steps; ++l)
-    for (int64_t c = 0; c < columns; c += kLanes) __builtin_prefetch(rows + l * stride + c, 1);
-}
-
 // The gradients of the steps from `row` on, of which the chunk is packed; `state` is the one before them.
 template <bool complex>
-void chunk_backward(const Operands &x, const Gradients &y, const Space<complex> &space, int64_t head, int64_t row,
-                    float *state) {
+void chunk_backward(const Operands &x, const Gradients &y, const Space<complex> &space, const Ahead &ahead,
+                    int64_t head, int64_t row, float *state) {
   using Sum = Sums<complex>;
   const Chunk &chunk = space.chunk;
   const int64_t steps = chunk.steps, key = head * x.keys, value = head * x.values;
-  ask_for(y.dq + row * y.dq_stride + key, y.dq_stride, steps, x.keys);
-  ask_for(y.dk + row * y.dk_stride + key, y.dk_stride, steps, x.keys);
-  ask_for(y.dv + row * y.dv_stride + value, y.dv_stride, steps, x.values);
-  ask_for(y.dlog_alpha + row * y.dlog_alpha_stride + key, y.dlog_alpha_stride, steps, x.keys);
+  int64_t tile = 0;
   std::memset(space.dv, 0, steps * chunk.value_stride * sizeof(float));
   for_each_tile_of_keys<complex>(x.keys, [&](auto keys, int64_t i) {
     constexpr int kKeys = decltype(keys)::value;
     if (x.values == 0) std::memset(space.shares, 0, kChunk * Sums<complex>::kCount * kLanes * sizeof(float));
     for_each_tile_of_values(x.values, [&](auto vectors, int64_t j) {
-      retreat<complex, kKeys, decltype(vectors)::value>(x, space, state, i, j, j > 0);
+      retreat<complex, kKeys, decltype(vectors)::value>(x, space, ahead, tile++, state, i, j);
     });
     gather<complex, kKeys>(space, i);
   });
@@ -236,10 +232,11 @@ void backward(int64_t batch, const int32_t *offsets, const Operands &x, const Gr
       // From the state at the beginning of chunk `first`, which is at `state`, on; keeps those of all chunks if asked.
       auto advance_chunks = [&](int64_t first, int64_t count, float *state, bool kept) {
         for (int64_t n = first; n < first + count; ++n) {
-          pack<complex>(x, head, begin + n * kChunk, kChunk, kChunk, &space.chunk);
+          const int64_t row = begin + n * kChunk;
+          const Ahead ahead = pack<complex>(x, head, row, kChunk, row + kChunk, &space.chunk);
           if (kept) copy(state, state + matrix);
           if (kept) state += matrix;
-          advance_state<complex>(x, space.chunk, state);
+          advance_state<complex>(x, space.chunk, ahead, state);
         }
       };
       load_state<complex>(x, initial == nullptr ? nullptr : initial + s * initial_stride, head, space.blocks);
@@ -258,10 +255,18 @@ void backward(int64_t batch, const int32_t *offsets, const Operands &x, const Gr
         for (int64_t n = chunks - 1; n >= 0; --n) {
           const int64_t row = begin + (first + n) * kChunk;
           const int64_t steps = std::min<int64_t>(kChunk, offsets[s + 1] - row);
-          pack<complex>(x, head, row, steps, -kChunk, &space.chunk);
-          pack_rows(x.q + row * x.q_stride + head * x.keys, x.q_stride, steps, x.keys, -kChunk, space.chunk.query);
-          pack_rows(y.d_o + row * y.d_o_stride + head * x.values, y.d_o_stride, steps, x.values, -kChunk, space.d_o);
-          chunk_backward<complex>(x, y, space, head, row, space.starts + n * matrix);
+          const int64_t next = row - kChunk, key = head * x.keys, value = head * x.values;
+          Ahead ahead = pack<complex>(x, head, row, steps, next, &space.chunk);
+          pack_rows(x.q + row * x.q_stride + key, x.q_stride, steps, x.keys, space.chunk.query);
+          pack_rows(y.d_o + row * y.d_o_stride + value, y.d_o_stride, steps, x.values, space.d_o);
+          ahead.add(x.q + next * x.q_stride + key, x.q_stride, x.keys);
+          ahead.add(y.d_o + next * y.d_o_stride + value, y.d_o_stride, x.values);
+          ahead.add(y.dq + next * y.dq_stride + key, y.dq_stride, x.keys);
+          ahead.add(y.dk + next * y.dk_stride + key, y.dk_stride, x.keys);
+          ahead.add(y.dv + next * y.dv_stride + value, y.dv_stride, x.values);
+          ahead.add(y.dlog_alpha + next * y.dlog_alpha_stride + key, y.dlog_alpha_stride, x.keys);
+          if (complex) ahead.add(y.dphase + next * y.dphase_stride + key, y.dphase_stride, x.keys);
+          chunk_backward<complex>(x, y, space, ahead, head, row, space.starts + n * matrix);
         }
       }
       if (dinitial != nullptr) store_state<complex>(x, space.gradient, head, dinitial + s * dinitial_stride);

@@ -27,7 +27,8 @@ struct Space {
 
 // The outputs of a chunk; the state goes on to its end.
 template <bool complex>
-void run(const Operands &x, const Space &space, float *state) {
+void run(const Operands &x, const Space &space, const Ahead &ahead, float *state) {
+  int64_t tile = 0;
   const Chunk &chunk = space.chunk;
   std::memset(space.output, 0, chunk.steps * chunk.value_stride * sizeof(float));
   for_each_tile_of_values(x.values, [&](auto vectors, int64_t j) {
@@ -38,6 +39,7 @@ void run(const Operands &x, const Space &space, float *state) {
         return space.output + l * chunk.value_stride + j + b * kLanes;
       };
       auto begin = [&](int64_t l) __attribute__((always_inline)) {
+        ahead.ask(tile, l);
 #pragma GCC unroll 4
         for (int b = 0; b < kVectors; ++b) sum[b] = load(output(l, b));
       };
@@ -49,6 +51,7 @@ void run(const Operands &x, const Space &space, float *state) {
         for (int b = 0; b < kVectors; ++b) store(output(l, b), sum[b]);
       };
       advance<complex, decltype(keys)::value, kVectors>(chunk, x.keys, i, j, state, begin, use, end);
+      ++tile;
     });
   });
 }
@@ -66,9 +69,12 @@ void forward(int64_t batch, const int32_t *offsets, const Operands &x, const flo
     for (int64_t row = offsets[s]; row < offsets[s + 1]; row += kChunk)
       for (int64_t head = 0; head < x.heads; ++head) {
         const int64_t steps = std::min<int64_t>(kChunk, offsets[s + 1] - row);
-        pack<complex>(x, head, row, steps, kChunk, &space.chunk);
-        pack_rows(x.q + row * x.q_stride + head * x.keys, x.q_stride, steps, x.keys, kChunk, space.chunk.query);
-        run<complex>(x, space, space.states + head * matrix);
+        Ahead ahead = pack<complex>(x, head, row, steps, row + kChunk, &space.chunk);
+        const float *query = x.q + row * x.q_stride + head * x.keys;
+        pack_rows(query, x.q_stride, steps, x.keys, space.chunk.query);
+        ahead.add(query + kChunk * x.q_stride, x.q_stride, x.keys);
+        ahead.add(o + (row + kChunk) * o_stride + head * x.values, o_stride, x.values);
+        run<complex>(x, space, ahead, space.states + head * matrix);
         for (int64_t l = 0; l < steps; ++l)
           std::memcpy(o + (row + l) * o_stride + head * x.values, space.output + l * space.chunk.value_stride,
                       x.values * sizeof(float));
