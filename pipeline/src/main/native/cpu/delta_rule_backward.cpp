@@ -98,12 +98,14 @@ void advance(const Operands &x, const Tile &tile, int64_t row, int64_t steps, fl
       const bool step_ends = r + 1 == x.updates, chunk_ends = step_ends && l + 1 == steps;
       if (chunk_ends && errors != nullptr) return;
       float *const to = errors == nullptr ? state : state + matrix;
-      for (int64_t i = 0; i < x.keys; ++i)
+      for (int64_t i = 0; i < x.keys; ++i) {
+        const Floats k = broadcast(key[i]);
 #pragma GCC unroll 4
         for (int j = 0; j < kVectors; ++j) {
           const int64_t at = (i * kVectors + j) * kLanes;
-          store(to + at, load(state + at) + key[i] * change[j]);
+          store(to + at, load(state + at) + k * change[j]);
         }
+      }
       if (x.log_alpha != nullptr && step_ends && !chunk_ends) copy_scaled<kVectors>(x.keys, decay(l + 1), to, to);
       state = to;
     }
@@ -148,12 +150,13 @@ void retreat(const Operands &x, const Gradients &y, const Tile &tile, int64_t ro
     const float *query = x.q + row * x.q_stride + tile.head * x.keys;
     float *const dq = y.dq + row * y.dq_stride + tile.head * x.keys;
     auto of_output = [&](int64_t i, Floats *sum) __attribute__((always_inline)) {
+      const Floats to_q = broadcast(query[i]), to_k = broadcast(key[i]);
 #pragma GCC unroll 4
       for (int j = 0; j < kVectors; ++j) {
         float *const at = gradient + (i * kVectors + j) * kLanes;
-        const Floats d = load(at) + query[i] * d_o[j];
+        const Floats d = load(at) + to_q * d_o[j];
         store(at, d);
-        sum[j] += key[i] * d;
+        sum[j] += to_k * d;
       }
     };
     sum_over_keys<kVectors>(x.keys, dchange, of_output);
@@ -178,12 +181,13 @@ void retreat(const Operands &x, const Gradients &y, const Tile &tile, int64_t ro
                 tile.count - j * kLanes);
   }
   auto of_key = [&](int64_t i) __attribute__((always_inline)) {
+    const Floats to_k = broadcast(key[i]);
     Floats sum = {};
 #pragma GCC unroll 4
     for (int j = 0; j < kVectors; ++j) {
       float *const at = gradient + (i * kVectors + j) * kLanes;
       const Floats d = load(at);
-      store(at, d - key[i] * dvalue[j]);
+      store(at, d - to_k * dvalue[j]);
       sum += d * change[j];
       sum -= dvalue[j] * load(before + (i * kVectors + j) * kLanes);
     }
@@ -201,13 +205,17 @@ void chunk_backward(const Operands &x, const Gradients &y, const Tile &tile, con
   for (int64_t l = steps - 1; l >= 0; --l) {
     Floats d_o[kVectors];
     const float *output_gradient = y.d_o + (row + l) * y.d_o_stride + tile.head * x.values + tile.first;
-    prefetch(output_gradient - kChunk * y.d_o_stride, tile.count);
-    prefetch(x.q + (row + l - kChunk) * x.q_stride + tile.head * x.keys, x.keys);
+    const int64_t next = row + l - kChunk, of_keys = tile.head * x.keys;
+    prefetch(y.d_o + next * y.d_o_stride + tile.head * x.values + tile.first, tile.count);
+    prefetch(x.q + next * x.q_stride + of_keys, x.keys);
+    prefetch(y.dq + next * y.dq_stride + of_keys, x.keys);
 #pragma GCC unroll 4
     for (int j = 0; j < kVectors; ++j)
       d_o[j] = load_up_to(output_gradient + j * kLanes, tile.count - j * kLanes);
     for (int64_t r = x.updates - 1; r >= 0; --r) {
-      const int64_t at = l * x.updates + r;
+      const int64_t at = l * x.updates + r, group = r * x.heads + tile.head;
+      prefetch(y.dk + next * y.dk_stride + group * x.keys, x.keys);
+      prefetch(y.dv + next * y.dv_stride + group * x.values + tile.first, tile.count);
       retreat<kVectors>(x, y, tile, row + l, r, space.trace + at * matrix, space.errors + at * kVectors * kLanes,
                         space.gradient, r + 1 == x.updates ? d_o : nullptr);
     }

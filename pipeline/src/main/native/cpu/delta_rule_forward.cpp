@@ -18,12 +18,13 @@ SSM_INLINE void update(int64_t keys, const float *k, float beta, float decay, co
 #pragma GCC unroll 4
   for (int j = 0; j < kVectors; ++j) change[j] = beta * (load(v + j * kLanes) - decay * change[j]);
   auto change_key = [&](int64_t i, Floats *sum) __attribute__((always_inline)) {
+    const Floats key = broadcast(k[i]), query = q == nullptr ? Floats{} : broadcast(q[i]);
 #pragma GCC unroll 4
     for (int j = 0; j < kVectors; ++j) {
       float *at = state + (i * kVectors + j) * kLanes;
-      const Floats after = (decayed ? decay * load(at) : load(at)) + k[i] * change[j];
+      const Floats after = (decayed ? decay * load(at) : load(at)) + key * change[j];
       store(at, after);
-      if (q != nullptr) sum[j] += q[i] * after;
+      if (q != nullptr) sum[j] += query * after;
     }
   };
   sum_over_keys<kVectors>(keys, output, change_key);
@@ -58,7 +59,9 @@ void run(const Operands &p, int64_t begin, int64_t end, int64_t head, int64_t fi
   for (int64_t row = begin; row < end; ++row) {
     const float decay = decay_of(p.log_alpha, p.log_alpha_stride, row, head);
     const float *query = p.q + row * p.q_stride + head * p.keys;
+    float *const out = p.o + row * p.o_stride + head * p.values + first;
     prefetch(query + kAhead * p.q_stride, p.keys);
+    prefetch(out + kAhead * p.o_stride, count);
     for (int64_t r = 0; r < p.updates; ++r) {
       const int64_t group = r * p.heads + head;
       const float *key = p.k + row * p.k_stride + group * p.keys;
@@ -70,7 +73,7 @@ void run(const Operands &p, int64_t begin, int64_t end, int64_t head, int64_t fi
           p.keys, key, p.beta[row * p.beta_stride + group], r == 0 ? decay : 1.0f, value,
           r + 1 == p.updates ? query : nullptr, state, output);
     }
-    std::memcpy(p.o + row * p.o_stride + head * p.values + first, output, count * sizeof(float));
+    std::memcpy(out, output, count * sizeof(float));
   }
 }
 
