@@ -276,6 +276,12 @@ struct Step {
     }
   }
 
+  // The rows of a matrix, for fetch() and spread_out().
+  template <typename T>
+  auto rows_of(T *matrix, int64_t stride) const {
+    return [this, matrix, stride](int s) { return row[s] < 0 ? nullptr : matrix + row[s] * stride; };
+  }
+
   // The increments, [controls][lanes], and those controls that have any.
   void increments(const float *domega, int64_t stride, int64_t controls, float *packed, Controls &moving) const {
     moving.count = 0;

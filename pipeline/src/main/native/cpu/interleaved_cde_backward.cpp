@@ -12,6 +12,7 @@ constexpr int kTile = 4;     // coefficients, or terms, that are summed side by 
 constexpr int kControls = 3;
 
 struct Space {
+  Pieces pieces;
   float *scratch;
   float *c;
   float *g;       // gradient of the state
@@ -28,7 +29,7 @@ struct Space {
   int32_t *active;
   int64_t stride;
 
-  Space(Pieces &pieces, int64_t count, int64_t size, int64_t coefficients, int64_t controls) {
+  Space(float *base, int64_t count, int64_t size, int64_t coefficients, int64_t controls) : pieces(base) {
     auto take_indices = [&](int64_t n) {
       return reinterpret_cast<int32_t *>(pieces.take((n + kLanes - 1) / kLanes));
     };
@@ -192,10 +193,7 @@ void part_backward(const Structure &structure, const Space &space, const Step &s
 }  // namespace
 
 int64_t backward_workspace(int64_t states, int64_t size, int64_t coefficients, int64_t controls) {
-  Pieces pieces(nullptr);
-  const Space space(pieces, states, size, coefficients, controls);
-  (void)space;
-  return pieces.floats();
+  return Space(nullptr, states, size, coefficients, controls).pieces.floats();
 }
 
 int32_t backward(int32_t solver, int32_t structure, int64_t batch, const int32_t *offsets, int64_t controls,
@@ -205,8 +203,7 @@ int32_t backward(int32_t solver, int32_t structure, int64_t batch, const int32_t
                  const float *dy, int64_t dy_stride, const float *dlast, int64_t dlast_stride, float *ddomega,
                  int64_t ddomega_stride, float *dtheta, float *dforce, int64_t dforce_stride, float *dinitial,
                  int64_t dinitial_stride, float *workspace) {
-  Pieces pieces(workspace);
-  const Space space(pieces, states, size, coefficients, controls);
+  const Space space(workspace, states, size, coefficients, controls);
   return with_structure(
       structure, states, size, row_begin, column, space.scratch, [&](auto transition, int64_t expected) -> int32_t {
         if (expected != coefficients) return SSM_INVALID_ARGUMENT;
@@ -225,8 +222,7 @@ int32_t backward(int32_t solver, int32_t structure, int64_t batch, const int32_t
               if (step.row[s] >= 0) std::fill_n(ddomega + step.row[s] * ddomega_stride, controls, 0.0f);
             form(moving, coefficients, space.increments, theta, space.c);
             if (dy != nullptr) {
-              fetch(states, space.product,
-                    [&](int s) { return step.row[s] < 0 ? nullptr : dy + step.row[s] * dy_stride; });
+              fetch(states, space.product, step.rows_of(dy, dy_stride));
               for (int64_t n = 0; n < states; ++n) put(space.g, n, at(space.g, n) + at(space.product, n));
             }
             fetch(states, space.states, [&](int s) -> const float * {
@@ -234,9 +230,7 @@ int32_t backward(int32_t solver, int32_t structure, int64_t batch, const int32_t
               if (l > 0) return y + (step.row[s] - 1) * y_stride;
               return initial == nullptr ? nullptr : initial + (first + s) * initial_stride;
             });
-            if (force != nullptr)
-              fetch(states, space.force,
-                    [&](int s) { return step.row[s] < 0 ? nullptr : force + step.row[s] * force_stride; });
+            if (force != nullptr) fetch(states, space.force, step.rows_of(force, force_stride));
             const float *f = force == nullptr ? nullptr : space.force;
             const Plan plan(solver, transition, coefficients, space.c);
             auto take = [&](int part) {
@@ -252,9 +246,7 @@ int32_t backward(int32_t solver, int32_t structure, int64_t batch, const int32_t
               if (part < plan.most_parts - 1) terms = take(part);
               part_backward(transition, space, step, plan.size, space.states + part * states * kLanes, terms, events);
             }
-            if (dforce != nullptr)
-              spread_out(states, space.dforce,
-                         [&](int s) { return step.row[s] < 0 ? nullptr : dforce + step.row[s] * dforce_stride; });
+            if (dforce != nullptr) spread_out(states, space.dforce, step.rows_of(dforce, dforce_stride));
           }
           if (dinitial != nullptr)
             spread_out(states, space.g,

@@ -7,6 +7,7 @@ namespace interleaved_cde {
 namespace {
 
 struct Space {
+  Pieces pieces;
   float *scratch;
   float *c;
   float *state;
@@ -15,7 +16,7 @@ struct Space {
   float *increments;
   int32_t *active;
 
-  Space(Pieces &pieces, int64_t states, int64_t size, int64_t coefficients, int64_t controls) {
+  Space(float *base, int64_t states, int64_t size, int64_t coefficients, int64_t controls) : pieces(base) {
     scratch = pieces.take(size);
     c = pieces.take(coefficients);
     state = pieces.take(states);
@@ -29,10 +30,7 @@ struct Space {
 }  // namespace
 
 int64_t forward_workspace(int64_t states, int64_t size, int64_t coefficients, int64_t controls) {
-  Pieces pieces(nullptr);
-  const Space space(pieces, states, size, coefficients, controls);
-  (void)space;
-  return pieces.floats();
+  return Space(nullptr, states, size, coefficients, controls).pieces.floats();
 }
 
 int32_t forward(int32_t solver, int32_t structure, int64_t batch, const int32_t *offsets, int64_t controls,
@@ -40,8 +38,7 @@ int32_t forward(int32_t solver, int32_t structure, int64_t batch, const int32_t 
                 const float *domega, int64_t domega_stride, const float *theta, const float *force,
                 int64_t force_stride, const float *initial, int64_t initial_stride, float *y, int64_t y_stride,
                 float *last, int64_t last_stride, float *workspace) {
-  Pieces pieces(workspace);
-  const Space space(pieces, states, size, coefficients, controls);
+  const Space space(workspace, states, size, coefficients, controls);
   return with_structure(
       structure, states, size, row_begin, column, space.scratch, [&](auto transition, int64_t expected) -> int32_t {
         if (expected != coefficients) return SSM_INVALID_ARGUMENT;
@@ -56,16 +53,12 @@ int32_t forward(int32_t solver, int32_t structure, int64_t batch, const int32_t 
             const Step step(members, offsets + first, l);
             step.increments(domega, domega_stride, controls, space.increments, moving);
             form(moving, coefficients, space.increments, theta, space.c);
-            if (force != nullptr)
-              fetch(states, space.force,
-                    [&](int s) { return step.row[s] < 0 ? nullptr : force + step.row[s] * force_stride; });
+            if (force != nullptr) fetch(states, space.force, step.rows_of(force, force_stride));
             const Plan plan(solver, transition, coefficients, space.c);
             for (int part = 0; part < plan.most_parts; ++part)
               take_part(transition, plan, step.alive & plan.takes_part(part), space.c,
                         force == nullptr ? nullptr : space.force, space.state, space.terms, false, space.state);
-            if (y != nullptr)
-              spread_out(states, space.state,
-                         [&](int s) { return step.row[s] < 0 ? nullptr : y + step.row[s] * y_stride; });
+            if (y != nullptr) spread_out(states, space.state, step.rows_of(y, y_stride));
           }
           if (last != nullptr)
             spread_out(states, space.state,

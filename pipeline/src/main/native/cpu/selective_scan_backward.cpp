@@ -1,6 +1,7 @@
 // Selective scan S6, backward. States are known at the beginning of every chunk of steps, because the forward kept them
 // or by running through the sequence once more; inside it, the states and decays of one block of states are recomputed
-// right before the adjoint goes through them, so they stay in the first-level cache. Shares in the gradients of b and c are summed over the vectors of a group before their lanes are.
+// right before the adjoint goes through them, so they stay in the first-level cache. Shares in the gradients of b and c
+// are summed over the vectors of a group before their lanes are.
 #include <algorithm>
 #include <cstring>
 

@@ -78,7 +78,7 @@ struct Blocks {
           store_up_to(out + first + column + v * kLanes, sum[v], left - v * kLanes);
       }
   }
-  void add_outer(float factor, const float *, const float *h, const float *u, float *dc) const {
+  void add_outer(float factor, const float *h, const float *u, float *dc) const {
     for (int64_t first = 0; first < states; first += block, dc += block * block)
       for (int64_t i = 0; i < block; ++i) {
         const float scaled = factor * h[first + i];
@@ -156,11 +156,10 @@ struct Plan {
   bool adaptive = false;
 
   // A transition out of range becomes NaN.
-  template <typename Structure>
-  Plan(int32_t solver, const Structure &structure, int64_t coefficients, float *c) {
+  Plan(int32_t solver, const Blocks &transition, int64_t coefficients, float *c) {
     if (solver == SSM_CDE_RK4) terms = 4;
     if (solver != SSM_CDE_EXPONENTIAL) return;
-    const float norm = structure.norm(c);
+    const float norm = transition.norm(c);
     if (norm < kPartNorm * kMostParts) {
       parts = norm > kPartNorm ? static_cast<int>(std::ceil(norm / kPartNorm)) : 1;
       terms = kMostTerms;
@@ -173,17 +172,16 @@ struct Plan {
 
 // after = before + t_1 + t_2 + ..., t_1 = g (M before + f), t_j = g / j M t_{j-1}; returns the number of terms. term j is
 // stored at terms + (j - 1) padded(N) where kept, else over the one before the last.
-template <typename Structure>
-int take_part(const Structure &structure, const Plan &plan, const float *c, const float *f, const float *before,
-              float *terms, bool kept, float *after) {
-  const int64_t n = structure.states, stride = padded(n);
+inline int take_part(const Blocks &transition, const Plan &plan, const float *c, const float *f, const float *before,
+                     float *terms, bool kept, float *after) {
+  const int64_t n = transition.states, stride = padded(n);
   const float size = 1.0f / plan.parts;
   for_lanes(n, [&](int64_t i) { store(after + i, load(before + i)); });
   const float *term = before;
   float previous = INFINITY;
   for (int j = 1; j <= plan.terms; ++j) {
     float *next = terms + (kept ? j - 1 : (j - 1) % 2) * stride;
-    structure.times(c, term, next);
+    transition.times(c, term, next);
     const float factor = size / j;
     for_lanes(n, [&](int64_t i) {
       const Floats t = factor * (j == 1 && f != nullptr ? load(next + i) + load(f + i) : load(next + i));

@@ -1,5 +1,5 @@
-// Structured Linear CDE, backward. With large blocks: the adjoint of the truncated series, part by part; the gradients of a step's
-// coefficients are spread over the controls for a few sequences at once.
+// Structured Linear CDE, backward. With large blocks: the adjoint of the truncated series, part by part; the gradients
+// of a step's coefficients are spread over the controls for a few sequences at once.
 #include "interleaved_cde.h"
 #include "target.h"
 
@@ -9,6 +9,7 @@ namespace {
 using namespace structured_cde;
 
 struct BackwardSpace {
+  Pieces pieces;
   float *c[kGroup];
   float *dc[kGroup];
   float *g[kGroup];  // gradient of the state
@@ -20,7 +21,7 @@ struct BackwardSpace {
   float *dforce;
   int32_t *active;
 
-  BackwardSpace(Pieces &pieces, int64_t count, int64_t coefficients, int64_t controls) {
+  BackwardSpace(float *base, int64_t count, int64_t coefficients, int64_t controls) : pieces(base) {
     auto take = [&](int64_t floats) { return pieces.take(padded(floats) / kLanes); };
     for (float *&piece : c) piece = take(coefficients);
     for (float *&piece : dc) piece = take(coefficients);
@@ -36,17 +37,16 @@ struct BackwardSpace {
 };
 
 // g becomes the gradient before the part; dc and dforce are added to.
-template <typename Structure>
-void part_backward(const Structure &structure, const BackwardSpace &space, float size, const float *c,
+void part_backward(const Blocks &transition, const BackwardSpace &space, float size, const float *c,
                    const float *before, int terms, float *g, float *dc) {
-  const int64_t n = structure.states, stride = padded(n);
+  const int64_t n = transition.states, stride = padded(n);
   for_lanes(n, [&](int64_t i) { store(space.dterm + i, load(g + i)); });
   for (int j = terms; j >= 1; --j) {
     const float *input = j == 1 ? before : space.terms + (j - 2) * stride;
-    structure.add_outer(size / j, c, space.dterm, input, dc);
+    transition.add_outer(size / j, space.dterm, input, dc);
     if (j == 1)
       for_lanes(n, [&](int64_t i) { store(space.dforce + i, load(space.dforce + i) + size * load(space.dterm + i)); });
-    structure.times_transposed(c, space.dterm, space.product);
+    transition.times_transposed(c, space.dterm, space.product);
     float *to = j == 1 ? g : space.dterm;
     for_lanes(n, [&](int64_t i) { store(to + i, load(g + i) + size / j * load(space.product + i)); });
   }
@@ -89,10 +89,8 @@ void spread(int members, const Controls &moving, int64_t controls, int64_t coeff
 }  // namespace
 
 int64_t structured_cde_backward_workspace_f32(int64_t states, int64_t size, int64_t coefficients, int64_t controls) {
-  Pieces pieces(nullptr);
-  const BackwardSpace space(pieces, states, coefficients, controls);
-  (void)space;
-  return std::max(pieces.floats(), interleaved_cde::backward_workspace(states, size, coefficients, controls));
+  return std::max(BackwardSpace(nullptr, states, coefficients, controls).pieces.floats(),
+                  interleaved_cde::backward_workspace(states, size, coefficients, controls));
 }
 
 int32_t structured_cde_backward_f32(int32_t solver, int32_t structure, int64_t batch, const int32_t *offsets,
@@ -112,8 +110,7 @@ int32_t structured_cde_backward_f32(int32_t solver, int32_t structure, int64_t b
                                      initial_stride, y, y_stride, dy, dy_stride, dlast, dlast_stride, ddomega,
                                      ddomega_stride, dtheta, dforce, dforce_stride, dinitial, dinitial_stride,
                                      workspace);
-  Pieces pieces(workspace);
-  const BackwardSpace space(pieces, states, coefficients, controls);
+  const BackwardSpace space(workspace, states, coefficients, controls);
   if (states % size != 0 || states * size != coefficients) return SSM_INVALID_ARGUMENT;
   const Blocks transition{states, size};
   const int64_t stride = padded(states);

@@ -1,4 +1,5 @@
-// Structured Linear CDE, forward. With large blocks, a few sequences go through time side by side, their coefficients formed together.
+// Structured Linear CDE, forward. With large blocks, a few sequences go through time side by side, their coefficients
+// formed together.
 #include "interleaved_cde.h"
 #include "target.h"
 
@@ -8,6 +9,7 @@ namespace {
 using namespace structured_cde;
 
 struct ForwardSpace {
+  Pieces pieces;
   float *c[kGroup];
   float *state[kGroup];
   float *next;
@@ -15,7 +17,7 @@ struct ForwardSpace {
   float *terms;
   int32_t *active;
 
-  ForwardSpace(Pieces &pieces, int64_t states, int64_t coefficients, int64_t controls) {
+  ForwardSpace(float *base, int64_t states, int64_t coefficients, int64_t controls) : pieces(base) {
     auto take = [&](int64_t floats) { return pieces.take(padded(floats) / kLanes); };
     for (float *&piece : c) piece = take(coefficients);
     for (float *&piece : state) piece = take(states);
@@ -29,10 +31,8 @@ struct ForwardSpace {
 }  // namespace
 
 int64_t structured_cde_forward_workspace_f32(int64_t states, int64_t size, int64_t coefficients, int64_t controls) {
-  Pieces pieces(nullptr);
-  const ForwardSpace space(pieces, states, coefficients, controls);
-  (void)space;
-  return std::max(pieces.floats(), interleaved_cde::forward_workspace(states, size, coefficients, controls));
+  return std::max(ForwardSpace(nullptr, states, coefficients, controls).pieces.floats(),
+                  interleaved_cde::forward_workspace(states, size, coefficients, controls));
 }
 
 int32_t structured_cde_forward_f32(int32_t solver, int32_t structure, int64_t batch, const int32_t *offsets,
@@ -47,8 +47,7 @@ int32_t structured_cde_forward_f32(int32_t solver, int32_t structure, int64_t ba
     return interleaved_cde::forward(solver, structure, batch, offsets, controls, states, size, coefficients,
                                     row_begin, column, domega, domega_stride, theta, force, force_stride, initial,
                                     initial_stride, y, y_stride, last, last_stride, workspace);
-  Pieces pieces(workspace);
-  const ForwardSpace space(pieces, states, coefficients, controls);
+  const ForwardSpace space(workspace, states, coefficients, controls);
   if (states % size != 0 || states * size != coefficients) return SSM_INVALID_ARGUMENT;
   const Blocks transition{states, size};
   Controls moving(space.active);
