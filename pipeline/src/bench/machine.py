@@ -54,6 +54,16 @@ def write(path, name, rows, **more):
     print(text)
 
 
+def noted(row, notes):
+    """The row; if its target is missed, with the first of `notes`, (fields, what is known), whose fields are the row's or its shape's."""
+    row = {name: value for name, value in row.items() if name not in ("profile", "bound", "tried")}
+    fields = {**row.get("shape", {}), **row}
+    for where, known in notes:
+        if not row.get("met", True) and where.items() <= fields.items():
+            return {**row, **known}
+    return row
+
+
 def fail(message):
     """Ends with one sentence."""
     sys.exit(f"{os.path.basename(sys.argv[0])}: {message}")

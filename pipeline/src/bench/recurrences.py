@@ -363,16 +363,6 @@ def length(ours):
     return rows
 
 
-def annotated(row):
-    """With what is known of a target that is missed: the first note all of whose fields are those of the row."""
-    row = {name: value for name, value in row.items() if name not in ("profile", "bound", "tried")}
-    fields = {**row.get("shape", {}), **row}
-    for where, note in NOTES:
-        if not row["met"] and all(fields.get(name) == value for name, value in where.items()):
-            return {**row, **note}
-    return row
-
-
 PARTS = {part.__name__.replace("_", "-"): part
          for part in (selective_scan, gla, delta_rule, s4d, s5, linear_cde, structured_cde, mamba_step, length)}  # fmt: skip
 
@@ -393,7 +383,7 @@ def main():
         kernels = ours.ask(time="kernels")["description"]
         for name in options.only.split(","):
             parts[name] = [{"part": name, **row} for row in PARTS[name](ours)]
-            rows = [annotated(row) for part in parts.values() for row in part or []]
+            rows = [machine.noted(row, NOTES) for part in parts.values() for row in part or []]
             machine.write(options.output, "recurrences", rows, kernels=kernels, jax=jax.__version__,
                           torch=torch.__version__, tolerance=TOLERANCE)  # fmt: skip
     finally:
