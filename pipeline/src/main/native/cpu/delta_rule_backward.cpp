@@ -1,5 +1,6 @@
-// The delta rule, backward, some vectors of values at a time. The states at the beginnings of chunks are computed first, a
-// block of chunks at a time where sequences are long; those inside a chunk once more before the adjoint goes through them.
+// The delta rule, backward, some vectors of values at a time. The states at the beginnings of chunks are computed
+// first, a block of chunks at a time where sequences are long; those inside a chunk once more before the adjoint goes
+// through them.
 #include <algorithm>
 #include <cstring>
 
@@ -283,7 +284,9 @@ int32_t delta_rule_backward_f32(int64_t batch, const int32_t *offsets, int64_t h
     for (int64_t head = 0; head < heads; ++head)
       for_each_tile(values, [&](auto vectors, int64_t first, int64_t count) {
         const int64_t at = (head * values + first) * keys;
-        auto of_sequence = [&](auto *rows, int64_t stride) { return rows == nullptr ? nullptr : rows + s * stride + at; };
+        auto of_sequence = [&](auto *rows, int64_t stride) {
+          return rows == nullptr ? nullptr : rows + s * stride + at;
+        };
         backward<decltype(vectors)::value>(operands, gradients, {head, first, count}, space, offsets[s], offsets[s + 1],
                                            block_length(longest, kChunk), of_sequence(initial, initial_stride),
                                            of_sequence(dlast, dlast_stride), of_sequence(dinitial, dinitial_stride));

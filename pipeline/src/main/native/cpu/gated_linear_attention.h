@@ -76,8 +76,8 @@ struct Chunk {
   }
 };
 
-// Rows of the next chunk. At each step of each of `tiles` tiles some of the arrays are asked for: all at once, they would
-// wait for each other.
+// Rows of the next chunk. At each step of each of `tiles` tiles some of the arrays are asked for: all at once, they
+// would wait for each other.
 class Ahead {
  public:
   explicit Ahead(int64_t tiles) : tiles_(tiles) {}
@@ -134,8 +134,8 @@ Ahead pack(const Operands &x, int64_t head, int64_t row, int64_t steps, int64_t 
 }
 
 // Takes keys i .. i + kKeys - 1 and the values of kVectors vectors from j on through the chunk. The state is
-// [parts][K][value_stride]. begin(l), then use(l, a, b, re before, im before, re after) for key i + a and vector b, then
-// end(l).
+// [parts][K][value_stride]. Calls begin(l), then use(l, a, b, re before, im before, re after) for key i + a and vector
+// b, then end(l).
 template <bool complex, int kKeys, int kVectors, typename Begin, typename Use, typename End>
 SSM_INLINE void advance(const Chunk &x, int64_t keys, int64_t i, int64_t j, float *state, Begin begin, Use use,
                         End end) {

@@ -28,7 +28,7 @@ struct Space {
   float *gradient;         // [parts][K][padded V], of the state
   float *d_o, *dv;         // [kChunk][padded V]
   float *trace;            // [kChunk][keys of a tile][vectors of a tile][parts][lanes]: states before the steps
-  float *shares;           // [kChunk][sums][lanes]: those of the keys of a tile, side by side, in equal parts of the lanes
+  float *shares;           // [kChunk][sums][lanes]: the keys of a tile side by side, in equal parts of the lanes
   float *sums;             // [sums][kChunk][padded K]
 
   Space(float *base, int64_t keys, int64_t values, int64_t longest)
@@ -119,7 +119,7 @@ void retreat(const Operands &x, const Space<complex> &space, const Ahead &ahead,
           e[a][b] = decay * di - chunk.im[at] * dr;
         }
       }
-      // Lanes are summed as far as leaves a vector for all keys of the tile: with the key before, then with the pair before.
+      // Lanes are summed until one vector holds all keys of the tile: with the key before, then with the pair before.
 #pragma GCC unroll 8
       for (int n = 0; n < Sum::kCount; ++n) {
         if (a % 2 == 1) sums[n] = add_neighbours(waiting[0][n], sums[n]);

@@ -12,22 +12,19 @@ using namespace gated_linear_attention;
 struct Space {
   Pieces pieces;
   Chunk chunk;
-  int64_t matrix;  // floats of a state
-  float *states;   // [H][parts][K][padded V]
-  float *output;   // [kChunk][padded V]
+  float *state;   // [parts][K][padded V]
+  float *output;  // [kChunk][padded V]
 
-  Space(float *base, int64_t heads, int64_t keys, int64_t values, bool complex)
-      : pieces(base),
-        chunk(pieces, keys, values, complex),
-        matrix((complex ? 2 : 1) * keys * chunk.value_stride) {
-    states = pieces.take(heads * matrix / kLanes);
+  Space(float *base, int64_t keys, int64_t values, bool complex)
+      : pieces(base), chunk(pieces, keys, values, complex) {
+    state = pieces.take((complex ? 2 : 1) * keys * chunk.value_stride / kLanes);
     output = pieces.take(kChunk * chunk.value_stride / kLanes);
   }
 };
 
 // The outputs of a chunk; the state goes on to its end.
 template <bool complex>
-void run(const Operands &x, const Space &space, const Ahead &ahead, float *state) {
+void run(const Operands &x, const Space &space, const Ahead &ahead) {
   int64_t tile = 0;
   const Chunk &chunk = space.chunk;
   std::memset(space.output, 0, chunk.steps * chunk.value_stride * sizeof(float));
@@ -50,7 +47,7 @@ void run(const Operands &x, const Space &space, const Ahead &ahead, float *state
 #pragma GCC unroll 4
         for (int b = 0; b < kVectors; ++b) store(output(l, b), sum[b]);
       };
-      advance<complex, decltype(keys)::value, kVectors>(chunk, x.keys, i, j, state, begin, use, end);
+      advance<complex, decltype(keys)::value, kVectors>(chunk, x.keys, i, j, space.state, begin, use, end);
       ++tile;
     });
   });
@@ -59,29 +56,24 @@ void run(const Operands &x, const Space &space, const Ahead &ahead, float *state
 template <bool complex>
 void forward(int64_t batch, const int32_t *offsets, const Operands &x, const float *initial, int64_t initial_stride,
              float *o, int64_t o_stride, float *last, int64_t last_stride, float *workspace) {
-  Space space(workspace, x.heads, x.keys, x.values, complex);
-  const int64_t matrix = space.matrix;
-  for (int64_t s = 0; s < batch; ++s) {
-    for (int64_t head = 0; head < x.heads; ++head)
-      load_state<complex>(x, initial == nullptr ? nullptr : initial + s * initial_stride, head,
-                          space.states + head * matrix);
-    // All heads go through a chunk together, so that rows are read as they lie in memory.
-    for (int64_t row = offsets[s]; row < offsets[s + 1]; row += kChunk)
-      for (int64_t head = 0; head < x.heads; ++head) {
+  Space space(workspace, x.keys, x.values, complex);
+  for (int64_t s = 0; s < batch; ++s)
+    for (int64_t head = 0; head < x.heads; ++head) {
+      load_state<complex>(x, initial == nullptr ? nullptr : initial + s * initial_stride, head, space.state);
+      for (int64_t row = offsets[s]; row < offsets[s + 1]; row += kChunk) {
         const int64_t steps = std::min<int64_t>(kChunk, offsets[s + 1] - row);
         Ahead ahead = pack<complex>(x, head, row, steps, row + kChunk, &space.chunk);
         const float *query = x.q + row * x.q_stride + head * x.keys;
+        float *output = o + row * o_stride + head * x.values;
         pack_rows(query, x.q_stride, steps, x.keys, space.chunk.query);
         ahead.add(query + kChunk * x.q_stride, x.q_stride, x.keys);
-        ahead.add(o + (row + kChunk) * o_stride + head * x.values, o_stride, x.values);
-        run<complex>(x, space, ahead, space.states + head * matrix);
+        ahead.add(output + kChunk * o_stride, o_stride, x.values);
+        run<complex>(x, space, ahead);
         for (int64_t l = 0; l < steps; ++l)
-          std::memcpy(o + (row + l) * o_stride + head * x.values, space.output + l * space.chunk.value_stride,
-                      x.values * sizeof(float));
+          std::memcpy(output + l * o_stride, space.output + l * space.chunk.value_stride, x.values * sizeof(float));
       }
-    for (int64_t head = 0; head < x.heads && last != nullptr; ++head)
-      store_state<complex>(x, space.states + head * matrix, head, last + s * last_stride);
-  }
+      if (last != nullptr) store_state<complex>(x, space.state, head, last + s * last_stride);
+    }
 }
 
 }  // namespace
@@ -100,9 +92,8 @@ int32_t gated_linear_attention_forward_f32(int64_t batch, const int32_t *offsets
   return SSM_OK;
 }
 
-int64_t gated_linear_attention_forward_workspace_f32(int64_t heads, int64_t keys, int64_t values,
-                                                     int32_t complex) {
-  return Space(nullptr, heads, keys, values, complex != 0).pieces.floats();
+int64_t gated_linear_attention_forward_workspace_f32(int64_t keys, int64_t values, int32_t complex) {
+  return Space(nullptr, keys, values, complex != 0).pieces.floats();
 }
 
 }  // namespace SSM_NAMESPACE

@@ -464,8 +464,7 @@ int32_t ssm_gated_linear_attention_backward_f32(int64_t batch, const int32_t *of
                                                 int64_t dlog_alpha_stride, float *dphase, int64_t dphase_stride,
                                                 float *dinitial, int64_t dinitial_stride, float *workspace);
 
-int64_t ssm_gated_linear_attention_forward_workspace_f32(int64_t heads, int64_t keys, int64_t values,
-                                                         int32_t complex);
+int64_t ssm_gated_linear_attention_forward_workspace_f32(int64_t keys, int64_t values, int32_t complex);
 
 int64_t ssm_gated_linear_attention_backward_workspace_f32(int64_t keys, int64_t values, int32_t complex,
                                                           int64_t longest);
