@@ -263,7 +263,7 @@ ssm_cuda_context::~ssm_cuda_context() {
 
 extern "C" {
 
-int32_t ssm_cuda_abi_version(void) { return 1; }
+int32_t ssm_cuda_abi_version(void) { return 2; }
 
 const char *ssm_cuda_error(void) { return last_error.c_str(); }
 
