@@ -66,6 +66,12 @@ int64_t ssm_cuda_bytes(const ssm_cuda_context *context);
 int32_t ssm_cuda_write(ssm_cuda_context *context, const float *source, const ssm_cuda_matrix *target);
 int32_t ssm_cuda_read(ssm_cuda_context *context, const ssm_cuda_matrix *source, float *target);
 
+/*
+ * What went between the processor and the device since the context was opened: transfers to the device, their bytes,
+ * transfers from the device, their bytes.
+ */
+void ssm_cuda_transfers(const ssm_cuda_context *context, int64_t counts[4]);
+
 /* Waits for all that was enqueued. */
 int32_t ssm_cuda_synchronize(ssm_cuda_context *context);
 
