@@ -59,8 +59,8 @@ inline Operands operands(const char *operation, Scratch &scratch, int64_t batch,
   expect_shape_or_absent(operation, "skip", scan.skip, 1, columns);
   expect_shape_or_absent(operation, "gate", scan.gate, rows, columns);
   expect_shape_or_absent(operation, "initial", scan.initial, batch, columns * states);
-  const ScanGrid grid = in_bundles(scan_grid(batch, columns, states, states_per_thread), most_threads(states_per_thread));
-  return {segments, nullptr, grid, scan};
+  const ScanGrid grid = scan_grid(batch, columns, states, states_per_thread);
+  return {segments, nullptr, in_bundles(grid, most_threads(states_per_thread)), scan};
 }
 
 // Gives the operands the places of kept states; returns how many tiles there are.

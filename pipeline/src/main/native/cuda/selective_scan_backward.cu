@@ -1,7 +1,7 @@
-// Selective scan S6, backward: it goes back tile by tile, from the states at the beginning of each, which the forward kept
-// or a first pass keeps; between them it recomputes the states into registers and takes the adjoint through them.
-// Gradients of b and c are sums over channels: of the lanes by shuffles, of the bundles of a block through shared memory,
-// of the blocks by a kernel after it.
+// Selective scan S6, backward: it goes back tile by tile, from the states at the beginning of each, which the forward
+// kept or a first pass keeps; between them it recomputes the states into registers and takes the adjoint through them.
+// Gradients of b and c are sums over channels: of the lanes by shuffles, of the bundles of a block through shared
+// memory, of the blocks by a kernel after it.
 //
 // Numbers that move through the device's memory, per step and channel, with a gate, C = 32 to 128 channels of a block:
 //   read once:     u, delta_raw, gate, dy                                   4
@@ -36,7 +36,8 @@ __host__ __device__ inline int bundle_floats(const ScanGrid &grid) {
 }
 
 template <int kStates>
-__global__ void __launch_bounds__(most_threads(kStates)) run_back(Operands p, ssm_cuda_selective_scan_gradients g, Partials out) {
+__global__ void __launch_bounds__(most_threads(kStates))
+    run_back(Operands p, ssm_cuda_selective_scan_gradients g, Partials out) {
   const int lane = threadIdx.x, warp = threadIdx.y, warps = p.grid.warps;
   const int padded = static_cast<int>(p.grid.padded);
   const int thread = (threadIdx.z * warps + warp) * kWarp + lane, threads = kWarp * warps * blockDim.z;

@@ -1,6 +1,6 @@
-// Selective scan S6, forward. Per step and channel four numbers move through the device's memory (u, delta_raw and gate
-// read, y written), N / 16 more where states are kept for the backward, and 2 N / (channels of a block, 32 to 128) for b
-// and c. N exponentials are taken, which is what bounds it.
+// Selective scan S6, forward. Per step and channel four numbers move through the device's memory (u, delta_raw and
+// gate read, y written), N / 16 more where states are kept for the backward, and 2 N / (channels of a block, 32 to 128)
+// for b and c. N exponentials are taken, which is what bounds it.
 #include "selective_scan.h"
 
 namespace ssm {
