@@ -117,7 +117,12 @@ Staging::~Staging() {
   if (ring_ != nullptr) cudaFreeHost(ring_);
 }
 
-void *Staging::take(size_t bytes, cudaStream_t stream) {
+void Staging::counts(int64_t counts[4]) const { std::memcpy(counts, counts_, sizeof counts_); }
+
+void *Staging::take(size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
+  int64_t *const counted = counts_ + (kind == cudaMemcpyHostToDevice ? 0 : 2);
+  counted[0] += 1;
+  counted[1] += static_cast<int64_t>(bytes);
   bytes = (bytes + 63) / 64 * 64;
   if (used_ + bytes > size_) {
     check(cudaStreamSynchronize(stream), "waiting for the GPU");
@@ -162,7 +167,7 @@ const int32_t *KeptOffsets::on_device(const int32_t *offsets, int64_t count, Sta
     kept.device = static_cast<int32_t *>(pointer);
     kept.room = 2 * numbers;
   }
-  void *const pinned = staging.take(bytes, stream);
+  void *const pinned = staging.take(bytes, cudaMemcpyHostToDevice, stream);
   std::memcpy(pinned, offsets, bytes);
   check(cudaMemcpyAsync(kept.device, pinned, bytes, cudaMemcpyHostToDevice, stream), "copying to the GPU");
   kept.values.assign(offsets, offsets + numbers);
@@ -172,7 +177,7 @@ const int32_t *KeptOffsets::on_device(const int32_t *offsets, int64_t count, Sta
 
 void Scratch::upload_bytes(const void *source, size_t bytes, void *target) {
   if (bytes == 0) return;
-  void *const pinned = context_.staging.take(bytes, context_.stream);
+  void *const pinned = context_.staging.take(bytes, cudaMemcpyHostToDevice, context_.stream);
   std::memcpy(pinned, source, bytes);
   check(cudaMemcpyAsync(target, pinned, bytes, cudaMemcpyHostToDevice, context_.stream), "copying to the GPU");
 }
@@ -190,7 +195,7 @@ Segments upload_segments(Scratch &scratch, int64_t batch, const int32_t *offsets
 
 void download(ssm_cuda_context &context, const void *source, size_t bytes, void *target) {
   if (bytes == 0) return;
-  void *const pinned = context.staging.take(bytes, context.stream);
+  void *const pinned = context.staging.take(bytes, cudaMemcpyDeviceToHost, context.stream);
   check(cudaMemcpyAsync(pinned, source, bytes, cudaMemcpyDeviceToHost, context.stream), "copying from the GPU");
   check(cudaStreamSynchronize(context.stream), "running on the GPU");
   std::memcpy(target, pinned, bytes);
@@ -263,7 +268,7 @@ ssm_cuda_context::~ssm_cuda_context() {
 
 extern "C" {
 
-int32_t ssm_cuda_abi_version(void) { return 1; }
+int32_t ssm_cuda_abi_version(void) { return 2; }
 
 const char *ssm_cuda_error(void) { return last_error.c_str(); }
 
@@ -315,7 +320,7 @@ int64_t ssm_cuda_bytes(const ssm_cuda_context *context) { return context->memory
 int32_t ssm_cuda_write(ssm_cuda_context *context, const float *source, const ssm_cuda_matrix *target) try {
   const size_t bytes = row_bytes(*target) * target->rows;
   if (bytes == 0) return SSM_CUDA_OK;
-  void *const pinned = context->staging.take(bytes, context->stream);
+  void *const pinned = context->staging.take(bytes, cudaMemcpyHostToDevice, context->stream);
   std::memcpy(pinned, source, bytes);
   copy_rows(*context, *target, target->data, stride_bytes(*target), pinned, row_bytes(*target), cudaMemcpyHostToDevice);
   return SSM_CUDA_OK;
@@ -326,7 +331,7 @@ int32_t ssm_cuda_write(ssm_cuda_context *context, const float *source, const ssm
 int32_t ssm_cuda_read(ssm_cuda_context *context, const ssm_cuda_matrix *source, float *target) try {
   const size_t bytes = row_bytes(*source) * source->rows;
   if (bytes == 0) return SSM_CUDA_OK;
-  void *const pinned = context->staging.take(bytes, context->stream);
+  void *const pinned = context->staging.take(bytes, cudaMemcpyDeviceToHost, context->stream);
   copy_rows(*context, *source, pinned, row_bytes(*source), source->data, stride_bytes(*source), cudaMemcpyDeviceToHost);
   check(cudaStreamSynchronize(context->stream), "running on the GPU");
   std::memcpy(target, pinned, bytes);
@@ -334,6 +339,8 @@ int32_t ssm_cuda_read(ssm_cuda_context *context, const ssm_cuda_matrix *source, 
 } catch (...) {
   return status_of_exception();
 }
+
+void ssm_cuda_transfers(const ssm_cuda_context *context, int64_t counts[4]) { context->staging.counts(counts); }
 
 int32_t ssm_cuda_synchronize(ssm_cuda_context *context) try {
   check(cudaStreamSynchronize(context->stream), "running on the GPU");

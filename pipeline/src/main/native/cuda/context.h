@@ -52,14 +52,18 @@ class Memory {
   std::vector<Block> blocks_;
 };
 
-// Pinned memory through which arrays of the processor go to the device and back.
+// Pinned memory through which all arrays of the processor go to the device and back.
 class Staging {
  public:
   ~Staging();
-  // A piece that stays untouched until `stream` has done what was enqueued before the next wrap of the ring.
-  void *take(size_t bytes, cudaStream_t stream);
+  // A piece for one transfer, which is counted; it stays untouched until `stream` has done what was enqueued before the
+  // next wrap of the ring.
+  void *take(size_t bytes, cudaMemcpyKind kind, cudaStream_t stream);
+  // As ssm_cuda_transfers.
+  void counts(int64_t counts[4]) const;
 
  private:
+  int64_t counts_[4] = {};
   char *ring_ = nullptr;
   size_t size_ = 0, used_ = 0;
 };

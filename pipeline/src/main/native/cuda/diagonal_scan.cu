@@ -1,4 +1,10 @@
 // The elementwise linear recurrence: a thread takes one element, real or complex, of one sequence through its steps.
+//
+// Numbers that move through the device's memory, per step and element (twice as many where it is complex):
+//   forward:  a and b read, h written                              3, or 2 where a is constant
+//   backward: a, dh and the h before read, da and db written       5, or 3 where a is constant
+//             b read                                               1 more where the gain has a gradient
+// These are those that must move.
 #include "launch.h"
 
 namespace ssm {
@@ -84,7 +90,7 @@ void backward(ssm_cuda_context &context, Scratch &scratch, const Segments &segme
       } else if (present(g.da)) {
         store<kComplex>(g.da, r, c, half, to_a);
       }
-      dgain.add(d * conjugate(load<kComplex>(x.b, r, c, half)));
+      if (present(g.dgain)) dgain.add(d * conjugate(load<kComplex>(x.b, r, c, half)));
       store<kComplex>(g.db, r, c, half, d * conjugate(gain));
       carried = d * conjugate(load<kComplex>(x.a, constant ? 0 : r, c, half));
     }

@@ -1,6 +1,17 @@
 // Gated linear attention, real and complex. A block takes 32 values of one head, one a lane; its warps share the keys.
 // The backward keeps states at the beginning of every tile of steps and recomputes them inside it; gradients of q, k and
 // the decays are sums over values: of the lanes by shuffles, of the blocks by a kernel after it.
+//
+// Numbers that move through the device's memory, per step and head of K keys and V values, without a phase (with one,
+// 4 K for 3 K and twice the states), where n = ceil(V / 32) blocks share the values:
+//   forward:   q, k, log_alpha read by every block, v read, o written       3 K n + 2 V
+//   backward:  the first pass as the forward, but states for o              3 K n + V + K V / 16
+//              the second: the same read, the states for each part of a
+//              tile (two for K = 64), d_o read, dv written                  3 K n + 3 V + K V / 16 or more
+//              sums for dq, dk and the decays written and read              8 K n
+//              log_alpha read, dq, dk, dlog_alpha written                   4 K
+// For K = V = 64 these are 512 and 3072, of which 320 and 576 must move; what blocks read again, and their sums, are
+// soon found in the second-level cache.
 #include "scan.h"
 
 namespace ssm {

@@ -1,7 +1,9 @@
-// What the scans over the steps share. A block takes 32 channels, one a lane, of some sequences; its warps share the
-// states among them, kStates to a thread. Steps go through shared memory a tile at a time.
+// What the scans over the steps share. A block takes a bundle of 32 channels, one a lane, of some sequences, or several
+// bundles side by side; the warps of a bundle share the states among them, kStates to a thread. Steps go through shared
+// memory a tile at a time.
 #pragma once
 
+#include <algorithm>
 #include <type_traits>
 
 #include "launch.h"
@@ -15,13 +17,18 @@ constexpr int kTileSteps = 16;
 // over sequences stays small.
 constexpr int64_t kMostGroups = 256;
 
+// Blocks take several bundles only where so many blocks remain: about one for every multiprocessor of the largest GPUs.
+constexpr int64_t kFewestBlocks = 128;
+constexpr int64_t kMostBundles = 4;
+
 struct ScanGrid {
   int64_t columns, states, channel_blocks, groups, sequences_per_group;
-  int warps;
+  int warps;       // of a bundle
+  int bundles;     // of a block
   int64_t padded;  // states, rounded up to what the warps hold
 
   dim3 grid() const { return dim3(static_cast<unsigned>(channel_blocks), static_cast<unsigned>(groups)); }
-  dim3 block() const { return dim3(kWarp, static_cast<unsigned>(warps)); }
+  dim3 block() const { return dim3(kWarp, static_cast<unsigned>(warps), static_cast<unsigned>(bundles)); }
 };
 
 inline ScanGrid scan_grid(int64_t batch, int64_t columns, int64_t states, int states_per_thread) {
@@ -32,7 +39,20 @@ inline ScanGrid scan_grid(int64_t batch, int64_t columns, int64_t states, int st
   grid.sequences_per_group = divide_up(batch, kMostGroups);
   grid.groups = grid.sequences_per_group == 0 ? 0 : divide_up(batch, grid.sequences_per_group);
   grid.warps = static_cast<int>(states < 1 ? 1 : divide_up(states, states_per_thread));
+  grid.bundles = 1;
   grid.padded = int64_t{grid.warps} * states_per_thread;
+  return grid;
+}
+
+// The same channels in blocks of as many bundles as `most_threads` allow: what a block reads or sums for all of its
+// channels moves that much less often.
+inline ScanGrid in_bundles(ScanGrid grid, int64_t most_threads) {
+  const int64_t most = std::min({kMostBundles, divide_up(grid.columns, kWarp), most_threads / (grid.warps * kWarp)});
+  for (int64_t twice = 2; twice <= most && divide_up(grid.columns, twice * kWarp) * grid.groups >= kFewestBlocks;
+       twice *= 2) {
+    grid.bundles = static_cast<int>(twice);
+    grid.channel_blocks = divide_up(grid.columns, twice * kWarp);
+  }
   return grid;
 }
 

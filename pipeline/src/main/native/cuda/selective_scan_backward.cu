@@ -1,6 +1,16 @@
-// Selective scan S6, backward: a first pass keeps the states at the beginning of every tile of steps; the second goes
-// back tile by tile, recomputes states and decays into shared memory and takes the adjoint through them. Gradients of b
-// and c are sums over channels: of the lanes by shuffles, of the blocks of channels by a kernel after it.
+// Selective scan S6, backward: it goes back tile by tile, from the states at the beginning of each, which the forward
+// kept or a first pass keeps; between them it recomputes the states into registers and takes the adjoint through them.
+// Gradients of b and c are sums over channels: of the lanes by shuffles, of the bundles of a block through shared
+// memory, of the blocks by a kernel after it.
+//
+// Numbers that move through the device's memory, per step and channel, with a gate, C = 32 to 128 channels of a block:
+//   read once:     u, delta_raw, gate, dy                                   4
+//   written once:  du, ddelta_raw, dgate                                    3
+//   kept states:   N / 16, read once for each part of a tile                1     for N = 16
+//   b and c:       2 N / C                                                  0.25  for N = 16, C = 128
+//   db and dc:     2 N / C written and read, 2 N / D written at last        0.5   for the same, and the little of D
+// For N = 16 these are 8.75, or 11 where few sequences leave 32 channels to a block. Without kept states the first pass
+// adds u, delta_raw and b read and N / 16 written: 3.1 or 3.5.
 #include "selective_scan.h"
 
 namespace ssm {
@@ -8,30 +18,43 @@ namespace selective_scan {
 namespace {
 
 struct Partials {
-  const float *starts;  // [tile slots][N][D]
-  float *shares;        // [channel blocks][T][2 padded]: of db, then of dc
-  float *da;            // [groups][N D], states slowest
-  float *vectors;       // [groups][2 D]: of ddelta_bias, then of dskip
+  const float *kept;  // [tiles][N][D]
+  float *shares;      // [channel blocks][T][2 padded]: of db, then of dc
+  float *da;          // [groups][N D], states slowest
+  float *vectors;     // [groups][2 D]: of ddelta_bias, then of dskip
 };
 
+constexpr int kTile = kTileSteps * kWarp;
+
+// Steps whose states a thread holds in registers, 64 numbers or fewer; the parts of a tile.
 template <int kStates>
-__global__ void run_back(Operands p, ssm_cuda_selective_scan_gradients g, Partials out) {
+constexpr int kPart = 64 / kStates < kTileSteps ? 64 / kStates : kTileSteps;
+
+// What a bundle has of shared memory.
+__host__ __device__ inline int bundle_floats(const ScanGrid &grid) {
+  return (5 + 3 * grid.warps) * kTile;
+}
+
+template <int kStates>
+__global__ void __launch_bounds__(most_threads(kStates))
+    run_back(Operands p, ssm_cuda_selective_scan_gradients g, Partials out) {
   const int lane = threadIdx.x, warp = threadIdx.y, warps = p.grid.warps;
-  const int padded = static_cast<int>(p.grid.padded), kept = steps_kept(2 * padded);
-  constexpr int kTile = kTileSteps * kWarp;
-  float *const delta = dynamic_shared();    // [tile][lanes], as all of these
-  float *const input = delta + kTile;
-  float *const rate = input + kTile;        // derivative of delta by delta_raw
-  float *const dy = rate + kTile;           // gradient of the output before the gate
-  float *const gate_rate = dy + kTile;      // gradient of the output times the derivative of the gate
-  float *const b = gate_rate + kTile;       // [tile][padded]
-  float *const c = b + kTileSteps * padded;
-  float *const output = c + kTileSteps * padded;      // [warps][tile][lanes], shares, as the next two
+  const int padded = static_cast<int>(p.grid.padded);
+  const int thread = (threadIdx.z * warps + warp) * kWarp + lane, threads = kWarp * warps * blockDim.z;
+  float *const b = dynamic_shared();         // [tile][padded]
+  float *const c = b + kTileSteps * padded;  // [tile][padded]
+  float *const sums = c + kTileSteps * padded;  // [bundles][tile][2 padded]: of db and dc over a bundle's channels
+  float *const own_sums = sums + threadIdx.z * kTileSteps * 2 * padded;
+  float *const delta = sums + blockDim.z * kTileSteps * 2 * padded + threadIdx.z * bundle_floats(p.grid);
+  float *const u = delta + kTile;  // [tile][lanes], as the one before and the next ones
+  float *const rate = u + kTile;                 // derivative of delta by delta_raw
+  float *const dy = rate + kTile;                // gradient of the output before the gate
+  float *const gate_rate = dy + kTile;           // gradient of the output times the derivative of the gate
+  float *const output = gate_rate + kTile;       // [warps][tile][lanes], shares, as the next two
   float *const ddelta = output + warps * kTile;
   float *const dinput = ddelta + warps * kTile;
-  float *const before = dinput + warps * kTile;       // [kept][padded][lanes]: states before the steps
-  float *const decays = before + kept * padded * kWarp;  // [kept][padded][lanes]
-  const int64_t d = int64_t{blockIdx.x} * kWarp + lane, columns = p.grid.columns, states = p.grid.states;
+  const int64_t d = (int64_t{blockIdx.x} * blockDim.z + threadIdx.z) * kWarp + lane;
+  const int64_t columns = p.grid.columns, states = p.grid.states;
   const bool exists = d < columns;
   const int first = warp * kStates;
 
@@ -59,7 +82,7 @@ __global__ void run_back(Operands p, ssm_cuda_selective_scan_gradients g, Partia
         const int i = l * kWarp + lane;
         const Step step = exists ? step_at(p, row + l, d) : Step{0.0f, 0.0f, 0.0f};
         delta[i] = step.delta;
-        input[i] = step.input;
+        u[i] = step.u;
         rate[i] = step.rate;
         float value = exists ? at(g.dy, row + l, d) : 0.0f;
         if (exists && present(p.scan.gate)) {
@@ -74,54 +97,67 @@ __global__ void run_back(Operands p, ssm_cuda_selective_scan_gradients g, Partia
       __syncthreads();
 
       // Parts of the tile, last one first; each begins from the tile's first state.
-      const float *const slot = out.starts + tile_slot(begin, s, tile) * states * columns;
-      for (int part = (steps - 1) / kept * kept; part >= 0; part -= kept) {
-        const int part_end = part + kept < steps ? part + kept : steps;
-        float h[kStates];
+      const float *const start = tile_states(p, out.kept, s, tile);
+      for (int part = (steps - 1) / kPart<kStates> * kPart<kStates>; part >= 0; part -= kPart<kStates>) {
+        float h[kStates], before[kPart<kStates>][kStates];  // states, and those before the part's steps
 #pragma unroll
         for (int j = 0; j < kStates; ++j)
-          h[j] = exists && first + j < states ? slot[(first + j) * columns + d] : 0.0f;
-        for (int l = 0; l < part_end; ++l) {
-          const float t = delta[l * kWarp + lane], x = input[l * kWarp + lane];
+          h[j] = exists && first + j < states ? start[(first + j) * columns + d] : 0.0f;
+        for (int l = 0; l < part; ++l) {
+          const float t = delta[l * kWarp + lane], x = t * u[l * kWarp + lane];
+          float to[kStates];
+          load_states<kStates>(b + l * padded + first, to);
+#pragma unroll
+          for (int j = 0; j < kStates; ++j) h[j] = exp2f(t * a[j]) * h[j] + x * to[j];
+        }
+#pragma unroll
+        for (int i = 0; i < kPart<kStates>; ++i) {
+          const int l = part + i;
+          if (l >= steps) continue;
+          const float t = delta[l * kWarp + lane], x = t * u[l * kWarp + lane];
           float to[kStates], from[kStates], sum = 0;
           load_states<kStates>(b + l * padded + first, to);
           load_states<kStates>(c + l * padded + first, from);
 #pragma unroll
           for (int j = 0; j < kStates; ++j) {
-            const float decay = exp2f(t * a[j]);
-            if (l >= part) {
-              before[((l - part) * padded + first + j) * kWarp + lane] = h[j];
-              decays[((l - part) * padded + first + j) * kWarp + lane] = decay;
-            }
-            h[j] = decay * h[j] + x * to[j];
+            before[i][j] = h[j];
+            h[j] = exp2f(t * a[j]) * h[j] + x * to[j];
             sum += from[j] * h[j];
           }
-          if (l >= part) output[(warp * kTileSteps + l) * kWarp + lane] = sum;
+          output[(warp * kTileSteps + l) * kWarp + lane] = sum;
         }
-        for (int l = part_end - 1; l >= part; --l) {
-          const float t = delta[l * kWarp + lane], x = input[l * kWarp + lane], value = dy[l * kWarp + lane];
+#pragma unroll
+        for (int i = kPart<kStates> - 1; i >= 0; --i) {
+          const int l = part + i;
+          if (l >= steps) continue;
+          const float t = delta[l * kWarp + lane], x = t * u[l * kWarp + lane], value = dy[l * kWarp + lane];
           float to[kStates], from[kStates], of_b[kStates], of_c[kStates], of_delta = 0, of_input = 0;
           load_states<kStates>(b + l * padded + first, to);
           load_states<kStates>(c + l * padded + first, from);
 #pragma unroll
           for (int j = 0; j < kStates; ++j) {
             of_c[j] = value * h[j];
-            h[j] = before[((l - part) * padded + first + j) * kWarp + lane];
+            h[j] = before[i][j];
             const float dh = gradient[j] + value * from[j];
             of_b[j] = dh * x;
             of_input += dh * to[j];
-            gradient[j] = dh * decays[((l - part) * padded + first + j) * kWarp + lane];
+            gradient[j] = dh * exp2f(t * a[j]);
             const float w = gradient[j] * h[j];
             of_delta += w * a[j];
             da[j] += w * t;
           }
           ddelta[(warp * kTileSteps + l) * kWarp + lane] = of_delta * (1.0f / kLog2E);
           dinput[(warp * kTileSteps + l) * kWarp + lane] = of_input;
-          float *const share = out.shares + (blockIdx.x * p.segments.rows + row + l) * 2 * padded + first;
-          store_lane_sums(of_b, of_c, share, share + padded);
+          store_lane_sums(of_b, of_c, own_sums + 2 * l * padded + first, own_sums + (2 * l + 1) * padded + first);
         }
       }
       __syncthreads();
+      for (int i = thread; i < steps * 2 * padded; i += threads) {
+        float sum = 0;
+        for (int k = 0; k < static_cast<int>(blockDim.z); ++k)
+          sum += sums[k * kTileSteps * 2 * padded + i];
+        out.shares[(blockIdx.x * p.segments.rows + row) * 2 * padded + i] = sum;
+      }
       for (int l = warp; l < steps && exists; l += warps) {
         const int i = l * kWarp + lane;
         float sum = 0, of_delta = 0, of_input = 0;
@@ -130,13 +166,12 @@ __global__ void run_back(Operands p, ssm_cuda_selective_scan_gradients g, Partia
           of_delta += ddelta[w * kTile + i];
           of_input += dinput[w * kTile + i];
         }
-        const float u = at(p.scan.u, row + l, d);
         at(g.du, row + l, d) = of_input * delta[i] + dy[i] * skip;
-        const float draw = (of_delta + of_input * u) * rate[i];
+        const float draw = (of_delta + of_input * u[i]) * rate[i];
         at(g.ddelta_raw, row + l, d) = draw;
-        if (present(g.dgate)) at(g.dgate, row + l, d) = gate_rate[i] * (sum + skip * u);
+        if (present(g.dgate)) at(g.dgate, row + l, d) = gate_rate[i] * (sum + skip * u[i]);
         dbias += draw;
-        dskip += dy[i] * u;
+        dskip += dy[i] * u[i];
       }
     }
     if (present(g.dinitial)) {
@@ -151,36 +186,35 @@ __global__ void run_back(Operands p, ssm_cuda_selective_scan_gradients g, Partia
   // The warps' shares of the sums over steps, through the memory of the tile.
   __syncthreads();
   delta[warp * kWarp + lane] = dbias;
-  input[warp * kWarp + lane] = dskip;
+  u[warp * kWarp + lane] = dskip;
   __syncthreads();
   if (warp == 0 && exists) {
     float of_bias = 0, of_skip = 0;
     for (int w = 0; w < warps; ++w) {
       of_bias += delta[w * kWarp + lane];
-      of_skip += input[w * kWarp + lane];
+      of_skip += u[w * kWarp + lane];
     }
     out.vectors[blockIdx.y * 2 * columns + d] = of_bias;
     out.vectors[(blockIdx.y * 2 + 1) * columns + d] = of_skip;
   }
 }
 
-size_t shared_bytes(const ScanGrid &grid) {
-  return (kTileSteps * (5 * kWarp + 2 * grid.padded + 3 * grid.warps * kWarp) +
-          2 * steps_kept(2 * grid.padded) * grid.padded * kWarp) *
-         sizeof(float);
-}
-
 template <int kStates>
-void run_backward(ssm_cuda_context &context, Scratch &scratch, const Operands &p,
+void run_backward(ssm_cuda_context &context, Scratch &scratch, const Operands &p, int64_t tiles,
                   const ssm_cuda_selective_scan_gradients &g) {
   const ScanGrid &grid = p.grid;
   const int64_t rows = p.segments.rows, padded = grid.padded, columns = grid.columns, states = grid.states;
-  float *const starts = scratch.floats(tile_slots(p.segments) * states * columns);
-  const Partials partials = {starts, scratch.floats(grid.channel_blocks * rows * 2 * padded),
+  const float *kept = p.scan.kept.data;
+  if (kept == nullptr) {
+    float *const starts = scratch.floats(tiles * states * columns);
+    run<false>(context, p, kStates, starts);
+    kept = starts;
+  }
+  const Partials partials = {kept, scratch.floats(grid.channel_blocks * rows * 2 * padded),
                              scratch.floats(grid.groups * states * columns), scratch.floats(grid.groups * 2 * columns)};
   if (grid.channel_blocks > 0 && grid.groups > 0) {
-    run(context, p, kStates, starts);
-    const size_t bytes = shared_bytes(grid);
+    const size_t bytes =
+        (2 * kTileSteps * padded * (1 + grid.bundles) + grid.bundles * bundle_floats(grid)) * sizeof(float);
     allow_shared(context, run_back<kStates>, bytes);
     launch(context, run_back<kStates>, grid.grid(), grid.block(), bytes, p, g, partials);
   }
@@ -220,7 +254,7 @@ extern "C" int32_t ssm_cuda_selective_scan_backward(ssm_cuda_context *context, i
   Scratch scratch(*context);
   with_states_per_thread(operation, scan->a.columns, [&](auto tag) {
     constexpr int kStates = decltype(tag)::value;
-    const auto p = selective_scan::operands(operation, scratch, batch, offsets, *scan, kStates);
+    auto p = selective_scan::operands(operation, scratch, batch, offsets, *scan, kStates);
     const int64_t rows = p.segments.rows, columns = p.grid.columns, states = p.grid.states;
     const ssm_cuda_selective_scan_gradients &g = *gradients;
     expect_shape(operation, "dy", g.dy, rows, columns);
@@ -235,7 +269,8 @@ extern "C" int32_t ssm_cuda_selective_scan_backward(ssm_cuda_context *context, i
     expect_shape_or_absent(operation, "dgate", g.dgate, rows, columns);
     expect(!present(g.dgate) || present(scan->gate), operation, "there is no gate to have a gradient");
     expect_shape_or_absent(operation, "dinitial", g.dinitial, batch, columns * states);
-    selective_scan::run_backward<kStates>(*context, scratch, p, g);
+    const int64_t tiles = selective_scan::place_tiles(operation, scratch, offsets, p);
+    selective_scan::run_backward<kStates>(*context, scratch, p, tiles, g);
   });
   return SSM_CUDA_OK;
 } catch (...) {

@@ -66,6 +66,12 @@ int64_t ssm_cuda_bytes(const ssm_cuda_context *context);
 int32_t ssm_cuda_write(ssm_cuda_context *context, const float *source, const ssm_cuda_matrix *target);
 int32_t ssm_cuda_read(ssm_cuda_context *context, const ssm_cuda_matrix *source, float *target);
 
+/*
+ * What went between the processor and the device since the context was opened: transfers to the device, their bytes,
+ * transfers from the device, their bytes.
+ */
+void ssm_cuda_transfers(const ssm_cuda_context *context, int64_t counts[4]);
+
 /* Waits for all that was enqueued. */
 int32_t ssm_cuda_synchronize(ssm_cuda_context *context);
 
@@ -163,9 +169,12 @@ int32_t ssm_cuda_embedding_forward(ssm_cuda_context *context, const int32_t *tok
 int32_t ssm_cuda_embedding_backward(ssm_cuda_context *context, const int32_t *tokens, const ssm_cuda_matrix *dy,
                                     const ssm_cuda_matrix *dtable);
 
+/* Steps between two states that a selective scan keeps for its backward. */
+#define SSM_CUDA_SELECTIVE_SCAN_CHUNK 16
+
 /* org.sparkssm.kernel.SelectiveScan; states of up to 256. */
 typedef struct ssm_cuda_selective_scan {
-  ssm_cuda_matrix u, delta_raw, delta_bias, a, b, c, skip, gate, initial, y, last;
+  ssm_cuda_matrix u, delta_raw, delta_bias, a, b, c, skip, gate, initial, y, last, kept;
 } ssm_cuda_selective_scan;
 typedef struct ssm_cuda_selective_scan_gradients {
   ssm_cuda_matrix dy, dlast, du, ddelta_raw, ddelta_bias, da, db, dc, dskip, dgate, dinitial;

@@ -75,8 +75,10 @@ void selective_scan(int64_t batch, int64_t length, int64_t d, int64_t n) {
   const int64_t t = batch * length;
   const std::vector<int32_t> offsets = uniform(batch, length);
   auto m = [&](int64_t rows, int64_t columns) { return normal(context, rows, columns, 1); };
+  const int64_t chunks = (length + SSM_CUDA_SELECTIVE_SCAN_CHUNK - 1) / SSM_CUDA_SELECTIVE_SCAN_CHUNK;
+  const ssm_cuda_matrix kept = m(batch * chunks, d * n);
   const ssm_cuda_selective_scan scan = {m(t, d), m(t, d), m(1, d), normal(context, d, n, 1, true), m(t, n), m(t, n),
-                                        m(1, d), m(t, d), {},      m(t, d),                        {}};
+                                        m(1, d), m(t, d), {},      m(t, d),                        {},      kept};
   const ssm_cuda_selective_scan_gradients g = {m(t, d), {},      m(t, d), m(t, d), m(1, d), m(d, n),
                                                m(t, n), m(t, n), m(1, d), m(t, d), {}};
   const double forward = seconds(

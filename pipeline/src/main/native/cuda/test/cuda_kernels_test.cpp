@@ -114,18 +114,28 @@ class Case {
   std::deque<std::vector<float>> spaces_;
 };
 
-void selective_scan(Case &c) {
-  const int64_t d = 37, n = 16, b = c.batch, t = c.rows;
+// Of d channels by n states; with kept states, the processor keeps its own.
+void selective_scan(Case &c, int64_t d, int64_t n, bool keeps) {
+  const int64_t b = c.batch, t = c.rows;
+  int64_t chunks = 0;
+  for (int64_t s = 0; s < b; ++s)
+    chunks += (c.offsets[s + 1] - c.offsets[s] + SSM_CUDA_SELECTIVE_SCAN_CHUNK - 1) / SSM_CUDA_SELECTIVE_SCAN_CHUNK;
+  ssm_cuda_matrix kept = {nullptr, 0, 0, 0};
+  if (keeps) {
+    kept = {nullptr, chunks, d * n, d * n};
+    c.require(ssm_cuda_take(c.context, chunks * d * n, &kept.data));
+  }
+  float *const kept_by_host = keeps ? c.space(chunks * d * n) : nullptr;
   Matrix &u = c.matrix(t, d), &raw = c.matrix(t, d), &bias = c.matrix(1, d), &a = c.decays(d, n), &in = c.matrix(t, n),
          &out = c.matrix(t, n), &skip = c.matrix(1, d), &gate = c.matrix(t, d), &initial = c.matrix(b, d * n),
          &y = c.matrix(t, d), &last = c.matrix(b, d * n);
   const ssm_cuda_selective_scan scan = {u.device,   raw.device,  bias.device,    a.device, in.device,  out.device,
-                                        skip.device, gate.device, initial.device, y.device, last.device};
+                                        skip.device, gate.device, initial.device, y.device, last.device, kept};
   c.require(ssm_cuda_selective_scan_forward(c.context, b, c.offsets.data(), &scan));
   c.require_host(ssm_selective_scan_forward_f32(
       b, c.offsets.data(), d, n, u.data(), d, raw.data(), d, bias.data(), a.data(), n, in.data(), n, out.data(), n,
       skip.data(), gate.data(), d, initial.data(), d * n, y.data(), d, last.data(), d * n,
-      nullptr, c.space(ssm_selective_scan_forward_workspace_f32(n))));
+      kept_by_host, c.space(ssm_selective_scan_forward_workspace_f32(n))));
   Matrix &dy = c.matrix(t, d), &dlast = c.matrix(b, d * n), &du = c.matrix(t, d), &draw = c.matrix(t, d),
          &dbias = c.matrix(1, d), &da = c.matrix(d, n), &din = c.matrix(t, n), &dout = c.matrix(t, n),
          &dskip = c.matrix(1, d), &dgate = c.matrix(t, d), &dinitial = c.matrix(b, d * n);
@@ -137,7 +147,18 @@ void selective_scan(Case &c) {
       b, c.offsets.data(), d, n, u.data(), d, raw.data(), d, bias.data(), a.data(), n, in.data(), n, out.data(), n,
       skip.data(), gate.data(), d, initial.data(), d * n, dy.data(), d, dlast.data(), d * n, du.data(), d, draw.data(),
       d, dbias.data(), da.data(), n, din.data(), n, dout.data(), n, dskip.data(), dgate.data(), d, dinitial.data(),
-      d * n, nullptr, c.space(ssm_selective_scan_backward_workspace_f32(n, c.longest))));
+      d * n, kept_by_host, c.space(ssm_selective_scan_backward_workspace_f32(n, keeps ? 0 : c.longest))));
+}
+
+void selective_scan(Case &c) {
+  for (bool keeps : {false, true}) selective_scan(c, 37, 16, keeps);
+  for (int64_t states : {0, 1, 3, 40, 70, 130}) selective_scan(c, 5, states, true);
+}
+
+// Enough sequences for blocks of two and of four bundles of channels.
+void selective_scan_in_bundles(Case &c) {
+  selective_scan(c, 70, 5, true);
+  selective_scan(c, 101, 9, false);
 }
 
 void linear_cde(Case &c) {
@@ -417,8 +438,10 @@ void layers(Case &c) {
                                    v.data()));
 }
 
-void run(ssm_cuda_context *context, const char *name, const std::function<void(Case &)> &body) {
-  const std::vector<std::vector<int32_t>> batches = {{}, {1}, {0, 17, 3}, {15, 16, 17, 0, 33}, {70}};
+using Batches = std::vector<std::vector<int32_t>>;
+
+void run(ssm_cuda_context *context, const char *name, const std::function<void(Case &)> &body,
+         const Batches &batches = {{}, {1}, {0, 17, 3}, {15, 16, 17, 0, 33}, {70}}) {
   for (size_t i = 0; i < batches.size(); ++i) {
     std::vector<float> first;
     for (int repeat = 0; repeat < 2; ++repeat) {
@@ -456,7 +479,10 @@ int main() {
   }
   std::printf("%s\n", ssm_cuda_description(context));
   run(context, "layers", layers);
-  run(context, "selective_scan", selective_scan);
+  run(context, "selective_scan", [](Case &c) { selective_scan(c); });
+  std::vector<int32_t> many(300);
+  for (size_t s = 0; s < many.size(); ++s) many[s] = s == 7 ? 20 : static_cast<int32_t>(s % 3);
+  run(context, "selective_scan_in_bundles", selective_scan_in_bundles, {many});
   run(context, "linear_cde", linear_cde);
   run(context, "diagonal_scan", diagonal_scan);
   run(context, "s4d_scan", s4d_scan);

@@ -157,6 +157,26 @@ public final class CudaKernels implements Kernels {
         : Arrays.copyOfRange(array, offset, offset + Math.toIntExact(tensor.size()));
   }
 
+  /** What went between the processor's memory and the GPU since these kernels were opened. */
+  public Transfers transfers() {
+    requireOpen("transfers");
+    long[] counts = new long[4];
+    CudaNative.ssm_cuda_transfers(context, counts);
+    return new Transfers(counts[0], counts[1], counts[2], counts[3]);
+  }
+
+  /** Numbers of transfers in both directions, and their bytes. */
+  public record Transfers(long toGpu, long bytesToGpu, long fromGpu, long bytesFromGpu) {
+    /** What went since an earlier moment. */
+    public Transfers since(Transfers earlier) {
+      return new Transfers(
+          toGpu - earlier.toGpu,
+          bytesToGpu - earlier.bytesToGpu,
+          fromGpu - earlier.fromGpu,
+          bytesFromGpu - earlier.bytesFromGpu);
+    }
+  }
+
   /** Waits for all that was enqueued. */
   void synchronize() {
     requireOpen("synchronize");

@@ -53,6 +53,9 @@ final class CudaNative {
       @Cast("const ssm_cuda_matrix*") long[] source,
       float[] target);
 
+  static native void ssm_cuda_transfers(
+      @Cast("const ssm_cuda_context*") long context, @Cast("int64_t*") long[] counts);
+
   static native int ssm_cuda_synchronize(@Cast("ssm_cuda_context*") long context);
 
   static native int ssm_cuda_gemm(

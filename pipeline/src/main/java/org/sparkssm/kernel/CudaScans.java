@@ -28,7 +28,8 @@ final class CudaScans {
                 scan.gate(),
                 scan.initial(),
                 scan.y(),
-                scan.last())));
+                scan.last(),
+                scan.kept())));
   }
 
   static void selectiveScanBackward(
@@ -51,7 +52,8 @@ final class CudaScans {
                 scan.gate(),
                 scan.initial(),
                 scan.y(),
-                scan.last()),
+                scan.last(),
+                scan.kept()),
             kernels.matrices(
                 operation,
                 gradients.dy(),

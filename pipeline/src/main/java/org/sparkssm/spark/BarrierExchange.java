@@ -15,6 +15,7 @@ import org.sparkssm.train.GradientSum;
 import org.sparkssm.train.MicroShard;
 import org.sparkssm.train.ShardStep;
 import org.sparkssm.train.ShardWorker;
+import org.sparkssm.train.Weights;
 import org.sparkssm.train.WeightsHash;
 
 /** The part of one worker, a barrier task, in sums over all workers. */
@@ -65,7 +66,7 @@ final class BarrierExchange implements GradientExchange {
   }
 
   @Override
-  public GradientSum gradient(float[] parameters, ShardStep step) {
+  public GradientSum gradient(Weights weights, ShardStep step) {
     requireNotCancelled();
     if (step.epoch() != shuffledEpoch) {
       for (int i = 0; i < shuffled.length; i++) {
@@ -74,21 +75,19 @@ final class BarrierExchange implements GradientExchange {
       }
       shuffledEpoch = step.epoch();
     }
-    sums.setParameters(parameters);
+    sums.setParameters(weights);
     long before = sums.sequences();
-    List<FixedTree.Node<GradientSum>> nodes = new ArrayList<>();
     for (int i = 0; i < shuffled.length; i++) {
-      MicroShard shard = shards.get(i);
-      nodes.add(FixedTree.leaf(shard.number(), sums.gradient(shard, shuffled[i], step)));
+      sums.add(shards.get(i), shuffled[i], step);
     }
     counter.accept(sums.sequences() - before);
-    return group.sum(FixedTree.join(nodes, GradientSum::plus), cancelled);
+    return group.sum(sums.subtrees(), cancelled);
   }
 
   @Override
-  public LossSums evaluate(float[] parameters) {
+  public LossSums evaluate(Weights weights) {
     requireNotCancelled();
-    sums.setParameters(parameters);
+    sums.setParameters(weights);
     List<FixedTree.Node<GradientSum>> nodes = new ArrayList<>();
     for (MicroShard shard : shards) {
       GradientSum sum = new GradientSum(new float[0], sums.evaluate(shard), null);
@@ -119,8 +118,8 @@ final class BarrierExchange implements GradientExchange {
   }
 
   @Override
-  public void requireEqual(float[] parameters, long step) {
-    byte[] hash = WeightsHash.of(parameters);
+  public void requireEqual(Weights weights, long step) {
+    byte[] hash = WeightsHash.of(weights.values());
     byte[] note = ByteBuffer.allocate(Integer.BYTES + hash.length).putInt(worker).put(hash).array();
     TreeMap<Integer, String> hashes = new TreeMap<>();
     for (byte[] notes : group.gather(note, BarrierExchange::concatenated, cancelled)) {

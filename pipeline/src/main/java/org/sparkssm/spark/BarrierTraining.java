@@ -155,9 +155,6 @@ final class BarrierTraining {
         new CoordinatorClient(setup.coordinator(), attempt, timeout, cancelled);
     SequenceModel model = new SequenceModel(ModelSpec.parse(setup.spec()), setup.scaling());
     try (Kernels kernels = TaskDevice.open(setup.device());
-        ShardWorker sums =
-            new ShardWorker(
-                model, setup.order(), setup.order().seed(), TaskDevice.open(setup.device()));
         BarrierExchange exchange =
             new BarrierExchange(
                 worker,
@@ -166,7 +163,7 @@ final class BarrierTraining {
                     attempt,
                     timeout,
                     mailbox -> network(setup.run(), attempt, timeout, mailbox)),
-                sums,
+                new ShardWorker(model, setup.order(), setup.order().seed(), kernels),
                 own,
                 setup.order(),
                 cancelled,

@@ -13,6 +13,7 @@ import org.apache.spark.util.LongAccumulator;
 import org.sparkssm.data.InvalidInputException;
 import org.sparkssm.kernel.CudaKernels;
 import org.sparkssm.kernel.Device;
+import org.sparkssm.kernel.Kernels;
 import org.sparkssm.model.LossSums;
 import org.sparkssm.model.ModelSpec;
 import org.sparkssm.model.Scaling;
@@ -24,6 +25,7 @@ import org.sparkssm.train.GradientSum;
 import org.sparkssm.train.MicroShard;
 import org.sparkssm.train.ShardStep;
 import org.sparkssm.train.ShardWorker;
+import org.sparkssm.train.Weights;
 
 /**
  * One Spark job per optimizer step: tasks hold consecutive micro-shards in Spark's cache, return
@@ -43,13 +45,10 @@ final class ElasticExchange implements GradientExchange {
   private record Setup(
       String spec, Scaling scaling, EpochOrder order, Device device, LongAccumulator trained)
       implements Serializable {
-    ShardWorker worker(float[] parameters) {
+    ShardWorker worker(Kernels kernels, float[] parameters) {
       ShardWorker worker =
           new ShardWorker(
-              new SequenceModel(ModelSpec.parse(spec), scaling),
-              order,
-              order.seed(),
-              TaskDevice.open(device));
+              new SequenceModel(ModelSpec.parse(spec), scaling), order, order.seed(), kernels);
       worker.setParameters(parameters);
       return worker;
     }
@@ -114,20 +113,20 @@ final class ElasticExchange implements GradientExchange {
   }
 
   @Override
-  public GradientSum gradient(float[] parameters, ShardStep step) {
-    return sum(parameters, step);
+  public GradientSum gradient(Weights weights, ShardStep step) {
+    return sum(weights.values(), step);
   }
 
   @Override
-  public LossSums evaluate(float[] parameters) {
-    return sum(parameters, null).sums();
+  public LossSums evaluate(Weights weights) {
+    return sum(weights.values(), null).sums();
   }
 
   /**
    * @param step null: validation
    */
   private GradientSum sum(float[] parameters, ShardStep step) {
-    Broadcast<float[]> broadcast = context.broadcast(parameters.clone());
+    Broadcast<float[]> broadcast = context.broadcast(parameters);
     Setup taskSetup = setup;
     try {
       JavaFutureAction<List<Subtree>> job =
@@ -166,26 +165,26 @@ final class ElasticExchange implements GradientExchange {
   private static Iterator<Subtree> compute(
       Iterator<MicroShard> part, Setup setup, float[] parameters, ShardStep step) {
     List<FixedTree.Node<GradientSum>> nodes = new ArrayList<>();
-    String kernels;
-    try (ShardWorker worker = setup.worker(parameters)) {
-      kernels = worker.kernels();
+    try (Kernels kernels = TaskDevice.open(setup.device())) {
+      ShardWorker worker = setup.worker(kernels, parameters);
       while (part.hasNext()) {
         MicroShard shard = part.next();
-        GradientSum sum;
         if (step == null) {
-          sum = new GradientSum(new float[0], worker.evaluate(shard), null);
+          GradientSum sum = new GradientSum(new float[0], worker.evaluate(shard), null);
+          nodes.add(FixedTree.leaf(shard.number(), sum));
         } else {
           int[] shuffled =
               setup.order().shuffled(step.epoch(), shard.number(), shard.training().size());
-          sum = worker.gradient(shard, shuffled, step);
+          worker.add(shard, shuffled, step);
         }
-        nodes.add(FixedTree.leaf(shard.number(), sum));
       }
+      nodes.addAll(worker.subtrees());
       setup.trained().add(worker.sequences());
+      String description = worker.kernels();
+      return FixedTree.join(nodes, GradientSum::plus).stream()
+          .map(node -> new Subtree(node, description))
+          .iterator();
     }
-    return FixedTree.join(nodes, GradientSum::plus).stream()
-        .map(node -> new Subtree(node, kernels))
-        .iterator();
   }
 
   @Override

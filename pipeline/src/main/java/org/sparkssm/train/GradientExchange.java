@@ -14,17 +14,12 @@ public interface GradientExchange extends AutoCloseable {
   /**
    * The gradient sum of one global batch.
    *
-   * @param parameters [P]
    * @return to be read only, and before the next call but one
    */
-  GradientSum gradient(float[] parameters, ShardStep step);
+  GradientSum gradient(Weights weights, ShardStep step);
 
-  /**
-   * The loss sums over all validation rows.
-   *
-   * @param parameters [P]
-   */
-  LossSums evaluate(float[] parameters);
+  /** The loss sums over all validation rows. */
+  LossSums evaluate(Weights weights);
 
   /**
    * One number for all workers that share the training: what the first of them passes. All must ask
@@ -38,10 +33,9 @@ public interface GradientExchange extends AutoCloseable {
    * Checks that all workers that share the training hold the same bits. All must ask at the same
    * point.
    *
-   * @param parameters [P]
    * @throws IllegalStateException if they differ
    */
-  default void requireEqual(float[] parameters, long step) {}
+  default void requireEqual(Weights weights, long step) {}
 
   @Override
   void close();

@@ -8,7 +8,7 @@ import org.sparkssm.model.NonFiniteException;
 import org.sparkssm.model.Parameter;
 import org.sparkssm.model.ParameterLayout;
 
-/** The parameters on a device, the optimizer's state, and its steps. */
+/** The parameters on a device, the optimizer's state beside them, and its steps. */
 final class Optimizer {
   private static final double BETA1 = 0.9;
   private static final double BETA2 = 0.999;
@@ -17,7 +17,7 @@ final class Optimizer {
   private final Kernels kernels;
   private final OptimizerSettings settings;
   private final List<Group> groups;
-  private final Tensor weights;
+  private final Weights weights;
   private final Tensor sumOfBatch;
   private final Tensor gradient;
   private final Tensor first;
@@ -31,12 +31,11 @@ final class Optimizer {
     this.kernels = kernels;
     this.settings = settings;
     groups = groups(layout, settings.weightDecay());
-    weights = kernels.zeros(1, layout.size());
+    weights = new Weights(kernels, start.parameters());
     sumOfBatch = kernels.zeros(1, layout.size());
     gradient = kernels.zeros(1, layout.size());
     first = kernels.zeros(1, layout.size());
     second = kernels.zeros(1, layout.size());
-    kernels.write(weights, start.parameters(), 0);
     kernels.write(first, start.firstMoment(), 0);
     kernels.write(second, start.secondMoment(), 0);
   }
@@ -54,6 +53,11 @@ final class Optimizer {
       }
     }
     return groups;
+  }
+
+  /** The parameters; they change with every step. */
+  Weights weights() {
+    return weights;
   }
 
   /** First moments, or the momentum. */
@@ -75,21 +79,19 @@ final class Optimizer {
    * Moves the parameters by the mean gradient.
    *
    * @param step from 1
-   * @param parameters [P], out
    */
-  void step(GradientSum sum, long step, double rate, float[] parameters) {
+  void step(GradientSum sum, long step, double rate) {
     kernels.write(sumOfBatch, sum.gradient(), 0);
     kernels.fill(gradient, 0);
     kernels.addScaled(factor(sum.sums().weight(), step), sumOfBatch, gradient);
     for (Group group : groups) {
       move(group, step, rate);
     }
-    kernels.read(weights, parameters, 0);
   }
 
   private void move(Group group, long step, double rate) {
     int size = group.to() - group.from();
-    Tensor p = weights.slice(group.from(), 1, size);
+    Tensor p = weights.toMove().slice(group.from(), 1, size);
     Tensor g = gradient.slice(group.from(), 1, size);
     Tensor m = first.slice(group.from(), 1, size);
     if (settings.kind() == OptimizerKind.SGD) {

@@ -1,6 +1,10 @@
 package org.sparkssm.train;
 
+import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Deque;
+import java.util.List;
 import org.sparkssm.kernel.Kernels;
 import org.sparkssm.kernel.Tensor;
 import org.sparkssm.model.LossSums;
@@ -11,9 +15,11 @@ import org.sparkssm.model.SequenceModel;
 
 /**
  * What one thread does for the micro-shards it is given: gradient sums and validation sums, each a
- * function of the micro-shard, the parameters and the step alone. Belongs to one thread at a time.
+ * function of the micro-shard, the parameters and the step alone. Gradients are summed where they
+ * are computed, along {@link FixedTree}, and leave the device as the sums of whole subtrees.
+ * Belongs to the thread of its kernels.
  */
-public final class ShardWorker implements AutoCloseable {
+public final class ShardWorker {
   /** Bounds the memory of a validation batch, in steps of all its sequences together. */
   private static final int VALIDATION_STEPS = 1 << 13;
 
@@ -21,20 +27,20 @@ public final class ShardWorker implements AutoCloseable {
   private final EpochOrder order;
   private final long seed;
   private final Kernels kernels;
-  private final Tensor parameters;
-  private final Tensor gradients;
+  private Tensor copied;
+  private Tensor parameters;
+  private final Deque<Tensor> unused = new ArrayDeque<>();
+  private List<FixedTree.Node<Sum>> sums = new ArrayList<>();
   private long sequences;
 
-  /**
-   * @param kernels closed with this worker
-   */
+  /** A {@link GradientSum} on the device. */
+  private record Sum(Tensor gradient, LossSums sums, String failure) {}
+
   public ShardWorker(SequenceModel model, EpochOrder order, long seed, Kernels kernels) {
     this.model = model;
     this.order = order;
     this.seed = seed;
     this.kernels = kernels;
-    this.parameters = kernels.allocate(1, model.layout().size());
-    this.gradients = kernels.allocate(1, model.layout().size());
   }
 
   /** Description of the kernels. */
@@ -47,38 +53,82 @@ public final class ShardWorker implements AutoCloseable {
     return sequences;
   }
 
-  /** Takes over the parameters of the next calls; [P]. */
+  /** Takes the parameters of the next calls from where they lie, or copies them to the device. */
+  public void setParameters(Weights weights) {
+    if (weights.areOn(kernels)) {
+      parameters = weights.tensor();
+    } else {
+      setParameters(weights.values());
+    }
+  }
+
+  /** Copies the parameters of the next calls to the device; [P]. */
   public void setParameters(float[] values) {
-    kernels.write(parameters, values, 0);
+    if (copied == null) {
+      copied = kernels.allocate(1, model.layout().size());
+    }
+    kernels.write(copied, values, 0);
+    parameters = copied;
   }
 
   /**
-   * The gradient sum of a micro-shard's rows of a batch.
+   * Adds the gradient sum of a micro-shard's rows of a batch to the next {@link #subtrees}.
    *
    * @param shuffled the micro-shard's order of rows in the step's epoch
    */
-  public GradientSum gradient(MicroShard shard, int[] shuffled, ShardStep step) {
-    float[] gradient = new float[model.layout().size()];
-    int[] rows = order.rows(shuffled, shard.number(), step.batch());
-    if (rows.length == 0) {
-      return new GradientSum(gradient, LossSums.ZERO, null);
+  public void add(MicroShard shard, int[] shuffled, ShardStep step) {
+    sums.add(FixedTree.leaf(shard.number(), sum(shard, shuffled, step)));
+    sums = FixedTree.join(sums, this::plus);
+  }
+
+  /**
+   * The gradient sums of the greatest subtrees that the micro-shards make up which were added since
+   * the last call; each is read from the device once.
+   */
+  public List<FixedTree.Node<GradientSum>> subtrees() {
+    List<FixedTree.Node<GradientSum>> read = new ArrayList<>();
+    for (FixedTree.Node<Sum> node : sums) {
+      float[] gradient = new float[model.layout().size()];
+      kernels.read(node.sum().gradient(), gradient, 0);
+      unused.push(node.sum().gradient());
+      read.add(
+          new FixedTree.Node<>(
+              node.first(),
+              node.size(),
+              new GradientSum(gradient, node.sum().sums(), node.sum().failure())));
     }
-    Pass.Dropout dropout = new Pass.Dropout(seed, step.step());
+    sums = new ArrayList<>();
+    return read;
+  }
+
+  /** As {@link GradientSum#plus}: the left gradient becomes the sum. */
+  private Sum plus(Sum left, Sum right) {
+    kernels.addScaled(1, right.gradient, left.gradient);
+    unused.push(right.gradient);
+    return new Sum(
+        left.gradient,
+        left.sums.plus(right.sums),
+        left.failure != null ? left.failure : right.failure);
+  }
+
+  private Sum sum(MicroShard shard, int[] shuffled, ShardStep step) {
+    Tensor gradients = unused.isEmpty() ? kernels.allocate(1, model.layout().size()) : unused.pop();
     kernels.fill(gradients, 0);
-    LossSums sums = LossSums.ZERO;
+    int[] rows = order.rows(shuffled, shard.number(), step.batch());
+    Pass.Dropout dropout = new Pass.Dropout(seed, step.step());
+    LossSums losses = LossSums.ZERO;
     String failure = null;
-    int most = order.microBatch() == 0 ? rows.length : order.microBatch();
+    int most = order.microBatch() == 0 ? Math.max(1, rows.length) : order.microBatch();
     for (int from = 0; from < rows.length && failure == null; from += most) {
       int to = Math.min(rows.length, from + most);
       SequenceBatch batch = shard.training().batch(Arrays.copyOfRange(rows, from, to));
-      sums = sums.plus(model.lossAndGradient(kernels, parameters, gradients, batch, dropout));
-      if (!Double.isFinite(sums.loss()) || !Double.isFinite(kernels.sumOfSquares(gradients))) {
+      losses = losses.plus(model.lossAndGradient(kernels, parameters, gradients, batch, dropout));
+      if (!Double.isFinite(losses.loss()) || !Double.isFinite(kernels.sumOfSquares(gradients))) {
         failure = locate(batch, dropout);
       }
     }
-    kernels.read(gradients, gradient, 0);
     sequences += rows.length;
-    return new GradientSum(gradient, sums, failure);
+    return new Sum(gradients, losses, failure);
   }
 
   private String locate(SequenceBatch batch, Pass.Dropout dropout) {
@@ -93,21 +143,16 @@ public final class ShardWorker implements AutoCloseable {
   /** The loss sums over a micro-shard's validation rows. */
   public LossSums evaluate(MicroShard shard) {
     Sequences rows = shard.validation();
-    LossSums sums = LossSums.ZERO;
+    LossSums losses = LossSums.ZERO;
     for (int from = 0; from < rows.size(); ) {
       int to = from;
       int steps = 0;
       while (to < rows.size() && (to == from || steps + rows.length(to) <= VALIDATION_STEPS)) {
         steps += rows.length(to++);
       }
-      sums = sums.plus(model.evaluate(kernels, parameters, rows.range(from, to)));
+      losses = losses.plus(model.evaluate(kernels, parameters, rows.range(from, to)));
       from = to;
     }
-    return sums;
-  }
-
-  @Override
-  public void close() {
-    kernels.close();
+    return losses;
   }
 }

@@ -26,7 +26,6 @@ public final class Trainer {
   private final TrainingListener listener;
 
   private Optimizer optimizer;
-  private float[] parameters;
   private long step;
   private final List<EpochRecord> history = new ArrayList<>();
   private float[] best;
@@ -65,7 +64,8 @@ public final class Trainer {
   /**
    * Trains from a state on; the last state is kept too.
    *
-   * @param kernels for the optimizer
+   * @param kernels for the optimizer; where the exchange computes on the same ones, the parameters
+   *     stay on their device
    * @param start of the same model, settings and data
    * @param keeper told of states to go on from
    * @throws NonFiniteException naming step and place if a number stops being finite
@@ -86,7 +86,7 @@ public final class Trainer {
       hand(keeper);
     }
     return new TrainingResult(
-        best == null ? parameters : best,
+        best == null ? optimizer.weights().values() : best,
         List.copyOf(history),
         best == null ? history.size() : bestEpoch,
         seconds(),
@@ -94,7 +94,6 @@ public final class Trainer {
   }
 
   private void begin(Kernels kernels, TrainingState start) {
-    parameters = start.parameters().clone();
     step = start.step();
     epochSums = start.epochSums();
     history.addAll(start.history());
@@ -141,7 +140,7 @@ public final class Trainer {
       epochSums = LossSums.ZERO;
     }
     step++;
-    GradientSum sum = exchange.gradient(parameters, new ShardStep(step, epoch, batch));
+    GradientSum sum = exchange.gradient(optimizer.weights(), new ShardStep(step, epoch, batch));
     if (sum.failure() != null) {
       throw new NonFiniteException(
           "training stopped at step %d of epoch %d: %s; a smaller learning rate may help"
@@ -149,7 +148,7 @@ public final class Trainer {
     }
     epochSums = epochSums.plus(sum.sums());
     if (sum.sums().weight() > 0) {
-      optimizer.step(sum, step, rate(step), parameters);
+      optimizer.step(sum, step, rate(step));
     }
     sequences += Math.min(order.batchSize(), order.rows() - batch * order.batchSize());
     stepSeconds += seconds() - before;
@@ -167,14 +166,14 @@ public final class Trainer {
   }
 
   private void hand(StateKeeper keeper) {
-    exchange.requireEqual(parameters, step);
+    exchange.requireEqual(optimizer.weights(), step);
     keeper.keep(step, this::state);
     lastKept = step;
   }
 
   private TrainingState state() {
     return new TrainingState(
-        parameters.clone(),
+        optimizer.weights().values(),
         optimizer.first(),
         optimizer.second(),
         step,
@@ -208,7 +207,7 @@ public final class Trainer {
   private void endEpoch() {
     int epoch = history.size() + 1;
     Map<String, Double> validation =
-        Metrics.of(model.spec().head().kind(), exchange.evaluate(parameters));
+        Metrics.of(model.spec().head().kind(), exchange.evaluate(optimizer.weights()));
     history.add(
         new EpochRecord(
             epoch,
@@ -221,7 +220,7 @@ public final class Trainer {
         && !validation.isEmpty()
         && (best == null
             || Metrics.areBetter(validation, history.get(bestEpoch - 1).validation()))) {
-      best = parameters.clone();
+      best = optimizer.weights().values();
       bestEpoch = epoch;
     }
     listener.epochEnds(history.get(epoch - 1));

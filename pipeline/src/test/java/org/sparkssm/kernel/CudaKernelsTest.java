@@ -10,7 +10,10 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.sparkssm.data.InvalidInputException;
+import org.sparkssm.testing.BaselineOracle;
 import org.sparkssm.testing.KernelsOracle;
+import org.sparkssm.testing.RecurrenceOracle;
+import org.sparkssm.testing.StructuredCdeOracle;
 
 /** The sources of the GPU kernels, on the processor. */
 class CudaKernelsTest {
@@ -52,6 +55,16 @@ class CudaKernelsTest {
       new KernelsOracle(cuda, 1e-5, 1e-3).checkSelectiveScan();
       new KernelsOracle(cuda, 1e-5, 1e-5).checkLinearCde();
       new KernelsOracle(cuda, 1e-5, 1e-4).checkLayers();
+      RecurrenceOracle recurrences = new RecurrenceOracle(cuda, 2e-5, 2e-4);
+      recurrences.checkDiagonalScan();
+      recurrences.checkS4d();
+      recurrences.checkS5();
+      recurrences.checkGatedLinearAttention();
+      recurrences.checkDeltaRule();
+      new StructuredCdeOracle(cuda, 2e-5, 2e-4).checkAll();
+      BaselineOracle baselines = new BaselineOracle(cuda, 2e-5, 2e-4);
+      baselines.checkRecurrentScans();
+      baselines.checkAttention();
     }
   }
 

@@ -28,12 +28,15 @@ public final class KernelsOracle {
     this.gradientTolerance = gradientTolerance;
   }
 
-  /** Every case of {@code selective_scan.json}, the ragged one packed. */
+  /** Every case of {@code selective_scan.json}, the ragged one packed; also with kept states. */
   public void checkSelectiveScan() {
-    OracleFile.cases("selective_scan.json").forEach(this::checkSelectiveScan);
+    for (OracleFile.Case c : OracleFile.cases("selective_scan.json")) {
+      checkSelectiveScan(c, false);
+      checkSelectiveScan(c, true);
+    }
   }
 
-  private void checkSelectiveScan(OracleFile.Case c) {
+  private void checkSelectiveScan(OracleFile.Case c, boolean keeps) {
     int[] shape = c.shape("u");
     int n = c.shape("A")[1];
     int width = shape[2];
@@ -53,7 +56,8 @@ public final class KernelsOracle {
             c.hasInput("z") ? rows(packing, c.input("z"), width) : null,
             c.hasInput("h0") ? tensor(shape[0], width * n, c.input("h0")) : null,
             kernels.allocate(segments.rows(), width),
-            kernels.allocate(shape[0], width * n));
+            kernels.allocate(shape[0], width * n),
+            keeps ? kernels.allocate(SelectiveScan.keptRows(segments), width * n) : null);
     kernels.selectiveScanForward(scan);
     checkOutput(c, "y", packing.pack(c.output("y"), width), scan.y());
     checkOutput(c, "h_last", c.output("h_last"), scan.last());

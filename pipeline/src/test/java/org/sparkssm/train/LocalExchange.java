@@ -9,7 +9,6 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
-import java.util.function.BinaryOperator;
 import java.util.function.Supplier;
 import org.sparkssm.kernel.Kernels;
 import org.sparkssm.model.LossSums;
@@ -22,6 +21,7 @@ import org.sparkssm.model.SequenceModel;
 public final class LocalExchange implements GradientExchange {
   private final List<MicroShard> shards;
   private final EpochOrder order;
+  private final List<Kernels> opened = new ArrayList<>();
   private final List<ShardWorker> workers = new ArrayList<>();
   private final ExecutorService threads;
   private final int[][] shuffled;
@@ -43,7 +43,8 @@ public final class LocalExchange implements GradientExchange {
     this.shuffled = new int[shards.size()][];
     int count = Math.max(1, Math.min(threads, shards.size()));
     for (int t = 0; t < count; t++) {
-      workers.add(new ShardWorker(model, order, order.seed(), kernels.get()));
+      opened.add(kernels.get());
+      workers.add(new ShardWorker(model, order, order.seed(), opened.get(t)));
     }
     this.threads =
         Executors.newFixedThreadPool(
@@ -61,7 +62,7 @@ public final class LocalExchange implements GradientExchange {
   }
 
   @Override
-  public GradientSum gradient(float[] parameters, ShardStep step) {
+  public GradientSum gradient(Weights weights, ShardStep step) {
     if (step.epoch() != shuffledEpoch) {
       for (int m = 0; m < shuffled.length; m++) {
         shuffled[m] = order.shuffled(step.epoch(), m, shards.get(m).training().size());
@@ -70,26 +71,35 @@ public final class LocalExchange implements GradientExchange {
     }
     return FixedTree.root(
         spread(
-            parameters,
-            (worker, shard) -> worker.gradient(shard, shuffled[shard.number()], step),
-            GradientSum::plus),
+            weights,
+            (worker, part) -> {
+              part.forEach(shard -> worker.add(shard, shuffled[shard.number()], step));
+              return worker.subtrees();
+            }),
         shards.size(),
         GradientSum::plus);
   }
 
   @Override
-  public LossSums evaluate(float[] parameters) {
+  public LossSums evaluate(Weights weights) {
     return FixedTree.root(
-        spread(parameters, ShardWorker::evaluate, LossSums::plus), shards.size(), LossSums::plus);
+        spread(
+            weights,
+            (worker, part) ->
+                part.stream()
+                    .map(shard -> FixedTree.leaf(shard.number(), worker.evaluate(shard)))
+                    .toList()),
+        shards.size(),
+        LossSums::plus);
   }
 
-  /** What a worker does for one micro-shard. */
+  /** What a worker does for its micro-shards. */
   private interface Work<T> {
-    T of(ShardWorker worker, MicroShard shard);
+    List<FixedTree.Node<T>> of(ShardWorker worker, List<MicroShard> part);
   }
 
-  private <T> List<FixedTree.Node<T>> spread(
-      float[] parameters, Work<T> work, BinaryOperator<T> plus) {
+  private <T> List<FixedTree.Node<T>> spread(Weights weights, Work<T> work) {
+    float[] parameters = weights.values();
     List<Callable<List<FixedTree.Node<T>>>> tasks = new ArrayList<>();
     for (int t = 0; t < workers.size(); t++) {
       ShardWorker worker = workers.get(t);
@@ -98,11 +108,7 @@ public final class LocalExchange implements GradientExchange {
       tasks.add(
           () -> {
             worker.setParameters(parameters);
-            List<FixedTree.Node<T>> nodes = new ArrayList<>();
-            for (MicroShard shard : shards.subList(from, to)) {
-              nodes.add(FixedTree.leaf(shard.number(), work.of(worker, shard)));
-            }
-            return FixedTree.join(nodes, plus);
+            return work.of(worker, shards.subList(from, to));
           });
     }
     List<FixedTree.Node<T>> nodes = new ArrayList<>();
@@ -142,6 +148,6 @@ public final class LocalExchange implements GradientExchange {
     if (interrupted) {
       Thread.currentThread().interrupt();
     }
-    workers.forEach(ShardWorker::close);
+    opened.forEach(Kernels::close);
   }
 }

@@ -33,9 +33,10 @@ class OptimizerTest {
     OptimizerSettings settings = new OptimizerSettings(OptimizerKind.SGD, 0.5, 0.1, 0);
     try (Kernels kernels = Device.REFERENCE.open()) {
       Optimizer optimizer =
-          new Optimizer(kernels, LAYOUT, settings, TrainingState.from(parameters.clone()));
-      optimizer.step(gradient(2, 4), 1, 0.1, parameters);
-      optimizer.step(gradient(2, 4), 2, 0.1, parameters);
+          new Optimizer(kernels, LAYOUT, settings, TrainingState.from(parameters));
+      optimizer.step(gradient(2, 4), 1, 0.1);
+      optimizer.step(gradient(2, 4), 2, 0.1);
+      parameters = optimizer.weights().values();
     }
     for (Parameter parameter : LAYOUT.parameters()) {
       double decay = parameter.decayed() ? 0.1 : 0;
@@ -74,8 +75,10 @@ class OptimizerTest {
     float[] parameters = filled(0);
     OptimizerSettings settings = new OptimizerSettings(OptimizerKind.SGD, 0, 0, 1);
     try (Kernels kernels = Device.REFERENCE.open()) {
-      new Optimizer(kernels, LAYOUT, settings, TrainingState.from(parameters.clone()))
-          .step(gradient(300, 3), 1, 1, parameters);
+      Optimizer optimizer =
+          new Optimizer(kernels, LAYOUT, settings, TrainingState.from(parameters));
+      optimizer.step(gradient(300, 3), 1, 1);
+      parameters = optimizer.weights().values();
     }
     double squares = 0;
     for (float parameter : parameters) {

@@ -61,10 +61,10 @@ class TrainerTest {
         result.history().stream()
             .noneMatch(other -> Metrics.areBetter(other.validation(), kept.validation())));
     SequenceModel model = new SequenceModel(SPEC, Scaling.identity(1));
-    try (LocalExchange exchange = exchange(model, settings(1, 1, true, 0), 1)) {
-      assertEquals(
-          kept.validation(),
-          Metrics.of(SPEC.head().kind(), exchange.evaluate(result.parameters())));
+    try (Kernels kernels = Device.REFERENCE.open();
+        LocalExchange exchange = exchange(model, settings(1, 1, true, 0), 1)) {
+      Weights best = new Weights(kernels, result.parameters());
+      assertEquals(kept.validation(), Metrics.of(SPEC.head().kind(), exchange.evaluate(best)));
     }
   }
 
