@@ -1,43 +1,77 @@
 """What is known of targets that `recurrences.py` finds missed: (fields of the row, what is added to it).
 
-Profiles are samples of the processor's clock (`perf record -e cpu-clock`) of the native function alone on one core of an AMD
-EPYC (Zen 3, AVX2); times under `tried` are of one core and half of the row's batch.
+Profiles are samples of the processor's clock (`perf record -e cpu-clock`) on an AMD EPYC with AVX-512 (Zen 5, 4.2 GHz, two cores):
+of the native functions alone on one core, of training steps in the virtual machine on both. Times under `tried` are of one core.
 """
 
-SCAN_TRIED = (
-    "kept: decays of four states side by side before the states that wait for each other, max and min instead of comparing and "
-    "blending, rows asked for ahead: forward 3.2 to 2.5 ms, backward 6.5 to 5.8 ms")  # fmt: skip
-
-# Of structures, forward and gradient with lanes across states, then with one lane a sequence.
+# Of structures: operations that a profile of the forward finds, of the backward; where the bound lies; what was tried on Zen 3.
+CACHE = ("the second-level cache: the coefficients of the 16 sequences of a vector, {} KB, are written and read once a step, {} GB/s on"
+         " one core")  # fmt: skip
+STATES = ("gradient: the states of all steps, 13 MB, are written by the forward, read and transposed by the backward, which the ratio of"
+          " operations leaves out")  # fmt: skip
 STRUCTURED = (
-    ({"structure": "diagonal"}, "1.1 to 0.7 ms, 7.5 to 5.3 ms"),
-    ({"structure": "block-diagonal", "b": 4}, "5.3 to 1.8 ms, 26 to 8.9 ms"),
-    ({"structure": "block-diagonal", "b": 16}, "9.4 to 5.9 ms, 51 to 24 ms"),
-    ({"structure": "low-rank", "r": 1}, "13 to 1.9 ms, 67 to 9.0 ms"),
-    ({"structure": "low-rank", "r": 4}, "17 to 3.7 ms, 83 to 18 ms"),
-    ({"structure": "walsh-hadamard"}, "3.4 to 1.4 ms, 17 to 6.4 ms"),
-    ({"structure": "sparse"}, "44 to 10 ms, 174 to 39 ms"))  # fmt: skip
+    ({"structure": "diagonal"}, "product 25 %, series 28 %, coefficients 24 %, increments 7 %",
+     "rows of states 33 %, series 15 %, copies of factors 11 %, gradients of coefficients 8 % and increments 6 %",
+     "loads and stores of the first-level cache: a state needs five multiply-adds or so and as many loads and stores; " + STATES,
+     "1.1 to 0.7 ms, 7.5 to 5.3 ms"),
+    ({"structure": "block-diagonal", "b": 4}, "product 38 %, coefficients 38 %, series 12 %",
+     "rows of states 23 %, gradients of coefficients 16 % and increments 10 %, product 10 %, coefficients 10 %",
+     CACHE.format(64, 109) + "; " + STATES, "5.3 to 1.8 ms, 26 to 8.9 ms"),
+    ({"structure": "block-diagonal", "b": 16}, "product 43 %, coefficients 43 %",
+     "gradients of coefficients 24 % and increments 15 %, coefficients 17 %, product 15 %, rows of states 8 %",
+     CACHE.format(256, 125), "9.4 to 5.9 ms, 51 to 24 ms"),
+    ({"structure": "low-rank", "r": 1}, "coefficients 34 %, products with both factors 40 %, series 12 %",
+     "rows of states 22 %, gradients of coefficients 14 % and increments 9 %, series 11 %, products 13 %",
+     CACHE.format(48, 102) + "; " + STATES, "13 to 1.9 ms, 67 to 9.0 ms"),
+    ({"structure": "low-rank", "r": 4}, "coefficients 39 %, products with both factors 46 %",
+     "gradients of coefficients 20 % and increments 12 %, products 25 %, coefficients 12 %, rows of states 11 %",
+     CACHE.format(144, 114), "17 to 3.7 ms, 83 to 18 ms"),
+    ({"structure": "walsh-hadamard"}, "transform 41 %, series 16 %, coefficients 15 %, product 13 %",
+     "rows of states 23 %, transform 19 %, series 14 %, gradients of coefficients 8 %",
+     "loads and stores of the first-level cache: four passes over 16 KB for the transform of 256 states; " + STATES,
+     "3.4 to 1.4 ms, 17 to 6.4 ms"),
+    ({"structure": "sparse"}, "product 49 %, coefficients 36 %",
+     "product with the transpose 28 %, gradients of coefficients 24 % and increments 14 %, coefficients 15 %",
+     CACHE.format(416, 111), "44 to 10 ms, 174 to 39 ms"))  # fmt: skip
+
+MAMBA_TRIED = (
+    "kept: states of every 16 steps for the backward, one native call per layer and direction, no copy of gradients between layers and"
+    " threads; an own product of matrices was not written: OpenBLAS's kernel runs at 95 % of the multiply-add peak at width 256")  # fmt: skip
 
 NOTES = [
-    ({"row": "selective-scan", "direction": "forward"},
-     {"profile": "exponentials of decays 47 %, softplus and loads 23 %, recurrence and sums 18 %, output 6 %",
-      "bound": "not settled: alone, one core takes 2.5 ms for its half of the batch of 32, and both together 5.6 ms in the JVM",
-      "tried": SCAN_TRIED}),
     ({"row": "selective-scan", "direction": "gradient"},
-     {"profile": "of the backward: exponentials 24 %, softplus, its derivative and loads 24 %, adjoint 22 %, states again 14 %",
-      "bound": "not settled: see forward",
-      "tried": SCAN_TRIED}),
-    ({"row": "linear-cde", "direction": "gradient", "B": 32},
-     {"profile": "of forward and backward: products of forward and adjoint 54 %, gradient of A 32 %, copies and packing 10 %",
-      "bound": "the multiply-add pipes, of which fractionOfPeak is in use",
-      "tried": "kept: broadcasts that are loads, panels of A held while all sequences pass, rows of the gradient asked for ahead: "
-               "38 to 25 ms"}),
+     {"profile": "exponentials of decays 26 %, adjoint 26 %, states again and output 27 %, softplus and loads 11 %, sums over lanes 1 %",
+      "bound": "the multiply-add pipes and the ports of the first-level cache at once: 18 operations, 8 loads and 4 stores a state and"
+               " step, 21 cycles where those could take 8; JAX's own time differs by 2.7 between sittings (73 to 200 ms at batch 32)",
+      "tried": "kept: decays by a table and half a polynomial, groups of 16 vectors of channels (8: 10 % slower, 4: 20 %), rows asked for"
+               " ahead; not kept: blocks of 8 states (2 % faster) and of 2 (12 % slower)"}),
     ({"row": "linear-cde", "direction": "gradient", "B": 128},
-     {"profile": "as for a batch of 32",
-      "bound": "the multiply-add pipes, of which fractionOfPeak is in use: at all of it JAX would be beaten less than 2.5 times",
-      "tried": "kept: broadcasts that are loads, panels of A held while all sequences pass, tiles of equal size: 153 to 93 ms"}),
-    *(({"row": "structured-cde", **structure},
-       {"bound": "not settled",
-        "tried": f"kept: one lane a sequence, gradients of coefficients summed in registers over 16 terms: {times}"})
-      for structure, times in STRUCTURED),
+     {"profile": "of forward and backward: products of forward and adjoint 54 %, gradient of A 32 %, copies and packing 10 % (Zen 3)",
+      "bound": "the multiply-add pipes, of which fractionOfPeak is in use",
+      "tried": "kept: broadcasts that are loads, panels of A held while all sequences pass, tiles of equal size: 153 to 93 ms (Zen 3)"}),
+    *(({"row": "structured-cde", **structure, "direction": direction},
+       {"profile": profile, "bound": bound,
+        "tried": f"kept: one lane a sequence, gradients of coefficients summed in registers over 16 terms: {times} on Zen 3; not kept:"
+                 " rows of the next step asked for ahead (3 % at most)"})
+      for structure, forward, backward, bound, times in STRUCTURED
+      for direction, profile in (("forward", forward), ("gradient", "of the backward: " + backward))),
+    ({"row": "mamba-step", "D": 64},
+     {"profile": "products 32 %, their packing 9 %, scan backward 27 %, forward 11 %, convolution 8 %, clearing 2 %",
+      "bound": "the processor: nothing stands out beside the products and the scan, whose own rows are above", "tried": MAMBA_TRIED}),
+    ({"row": "mamba-step", "D": 256},
+     {"profile": "products 53 %, their packing 10 %, scan backward 14 %, forward 6 %, convolution 6 %, clearing 2 %",
+      "bound": "the multiply-add pipes: the 16.4 Gflop of the products alone take 30 ms at the peak of both cores (536 Gflop/s), with which"
+               " JAX would be beaten 14 times",
+      "tried": MAMBA_TRIED}),
+    ({"row": "length"},
+     {"profile": "Mamba, 1,000 and 100,000 steps: convolution 6 and 16 %, packing for products 7 and 15 %, page faults below 1 and 12 %, scan"
+                 " 32 and 24 %, products 18 and 12 %",
+      "bound": "memory: activations of 100,000 steps, 0.1 to 0.5 GB, leave the 32 MB of the last-level cache, those of 1,000 lie within; from"
+               " 100 steps on the time a step falls, then rises by what a load from memory costs, and bytes a step stay or fall",
+      "tried": "recomputation in chunks keeps bytes a step constant (bytesPerStep); sequences cut into parts that stay in the cache would"
+               " change what layers get: not built"}),
+    ({"row": "two-cores"},
+     {"profile": "not taken: rows below a millisecond",
+      "bound": "work that is done once on each core whatever its share of the batch: S4D's kernel of every channel, powers and tables",
+      "tried": "nothing"}),
 ]  # fmt: skip
