@@ -55,7 +55,8 @@ def write(path, name, rows, **more):
 
 
 def noted(row, notes):
-    """The row; if its target is missed, with the first of `notes`, (fields, what is known), whose fields are the row's or its shape's."""
+    """The row; if its target is missed, with what is known of it: the first of `notes`, (fields, what is known), that fits the row
+    or its shape."""
     row = {name: value for name, value in row.items() if name not in ("profile", "bound", "tried")}
     fields = {**row.get("shape", {}), **row}
     for where, known in notes:

@@ -4,7 +4,8 @@ Ours runs in a JVM (org.sparkssm.bench.RecurrenceBenchmark): kernels through the
 training steps through `SequenceModel` and `Trainer`, with as many Java threads as cores, each with sequences of its own, as
 Spark's tasks. Kernels and their peers get the same numbers, and what they compute is compared before it is timed. A time is
 the shortest of several; compilation is left out. Our operands stay where they are while a time is taken, and where that is in
-physical memory can cost a virtual machine half of its speed; peers allocate anew in every call, so ours are placed three times.
+physical memory can cost a virtual machine half of its speed; peers allocate anew in every call, so ours are placed three times,
+each for as long as a peer is timed.
 "gradient" is forward and backward together.
 
     python recurrences.py [--only selective-scan,gla,...] [--output results/recurrences.json]

@@ -30,6 +30,20 @@ SSM_INLINE void for_each_tile(int64_t values, F f) {
   }
 }
 
+struct Operands {
+  int64_t heads, keys, values, updates;
+  const float *q;
+  int64_t q_stride;
+  const float *k;
+  int64_t k_stride;
+  const float *v;
+  int64_t v_stride;
+  const float *beta;
+  int64_t beta_stride;
+  const float *log_alpha;
+  int64_t log_alpha_stride;
+};
+
 // The decay of a step: 1 without one.
 SSM_INLINE float decay_of(const float *log_alpha, int64_t stride, int64_t row, int64_t head) {
   return log_alpha == nullptr ? 1.0f : exp(broadcast(log_alpha[row * stride + head]))[0];

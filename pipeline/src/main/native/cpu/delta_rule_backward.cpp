@@ -19,10 +19,11 @@ struct Space {
   float *trace;            // [kChunk][R][K][vectors][lanes]: the states that the updates start from, decayed
   float *errors;           // [kChunk][R][vectors][lanes]: v - S k
   float *gradient;         // [K][vectors][lanes], of the state
+  int64_t block;           // steps
   int64_t floats;
 
   Space(float *base, int64_t keys, int64_t values, int64_t updates, int64_t longest) {
-    const int64_t block = block_length(longest, kChunk);
+    block = block_length(longest, kChunk);
     const int64_t vectors = std::min<int64_t>(kMostVectors, (values + kLanes - 1) / kLanes);
     Pieces pieces(base);
     blocks = pieces.take(block_count(longest, block) * keys * vectors);
@@ -32,20 +33,6 @@ struct Space {
     gradient = pieces.take(keys * vectors);
     floats = pieces.floats();
   }
-};
-
-struct Operands {
-  int64_t heads, keys, values, updates;
-  const float *q;
-  int64_t q_stride;
-  const float *k;
-  int64_t k_stride;
-  const float *v;
-  int64_t v_stride;
-  const float *beta;
-  int64_t beta_stride;
-  const float *log_alpha;
-  int64_t log_alpha_stride;
 };
 
 struct Gradients {
@@ -233,9 +220,10 @@ void chunk_backward(const Operands &x, const Gradients &y, const Tile &tile, con
 // The steps begin .. end - 1 of one sequence.
 template <int kVectors>
 void backward(const Operands &x, const Gradients &y, const Tile &tile, const Space &space, int64_t begin, int64_t end,
-              int64_t block, const float *initial, const float *dlast, float *dinitial) {
+              const float *initial, const float *dlast, float *dinitial) {
   constexpr int64_t kStride = kVectors * kLanes;
-  const int64_t length = end - begin, matrix = x.keys * kStride, chunks_of_block = block / kChunk;
+  const int64_t length = end - begin, matrix = x.keys * kStride;
+  const int64_t block = space.block, chunks_of_block = block / kChunk;
   auto copy = [&](const float *from, float *to) { std::memcpy(to, from, matrix * sizeof(float)); };
   load_state(initial, x.keys, tile.count, kStride, space.blocks);
   const int64_t blocks = block_count(length, block);
@@ -274,8 +262,7 @@ int32_t delta_rule_backward_f32(int64_t batch, const int32_t *offsets, int64_t h
                                 int64_t dlog_alpha_stride, float *dinitial, int64_t dinitial_stride,
                                 float *workspace) {
   if (batch < 0 || heads < 0 || keys < 0 || values < 0 || updates < 1) return SSM_INVALID_ARGUMENT;
-  const int64_t longest = longest_sequence(batch, offsets);
-  const Space space(workspace, keys, values, updates, longest);
+  const Space space(workspace, keys, values, updates, longest_sequence(batch, offsets));
   const Operands operands = {heads, keys,     values, updates,     q,         q_stride,        k, k_stride,
                              v,     v_stride, beta,   beta_stride, log_alpha, log_alpha_stride};
   const Gradients gradients = {d_o, d_o_stride, dq,    dq_stride,    dk,         dk_stride,
@@ -288,8 +275,8 @@ int32_t delta_rule_backward_f32(int64_t batch, const int32_t *offsets, int64_t h
           return rows == nullptr ? nullptr : rows + s * stride + at;
         };
         backward<decltype(vectors)::value>(operands, gradients, {head, first, count}, space, offsets[s], offsets[s + 1],
-                                           block_length(longest, kChunk), of_sequence(initial, initial_stride),
-                                           of_sequence(dlast, dlast_stride), of_sequence(dinitial, dinitial_stride));
+                                           of_sequence(initial, initial_stride), of_sequence(dlast, dlast_stride),
+                                           of_sequence(dinitial, dinitial_stride));
       });
   return SSM_OK;
 }

@@ -33,45 +33,30 @@ SSM_INLINE void update(int64_t keys, const float *k, float beta, float decay, co
   for (int j = 0; j < kVectors; ++j) store(o + j * kLanes, output[j]);
 }
 
-struct Operands {
-  int64_t heads, keys, values, updates;
-  const float *q;
-  int64_t q_stride;
-  const float *k;
-  int64_t k_stride;
-  const float *v;
-  int64_t v_stride;
-  const float *beta;
-  int64_t beta_stride;
-  const float *log_alpha;
-  int64_t log_alpha_stride;
-  float *o;
-  int64_t o_stride;
-};
-
 constexpr int64_t kAhead = 4;  // steps
 
 // The values first .. first + count - 1 of one head over one sequence.
 template <int kVectors>
-void run(const Operands &p, int64_t begin, int64_t end, int64_t head, int64_t first, int64_t count, float *state) {
+void run(const Operands &x, int64_t begin, int64_t end, int64_t head, int64_t first, int64_t count, float *o,
+         int64_t o_stride, float *state) {
   constexpr int64_t kStride = kVectors * kLanes;
   float value[kStride] = {}, output[kStride];
   for (int64_t row = begin; row < end; ++row) {
-    const float decay = decay_of(p.log_alpha, p.log_alpha_stride, row, head);
-    const float *query = p.q + row * p.q_stride + head * p.keys;
-    float *const out = p.o + row * p.o_stride + head * p.values + first;
-    prefetch(query + kAhead * p.q_stride, p.keys);
-    prefetch(out + kAhead * p.o_stride, count);
-    for (int64_t r = 0; r < p.updates; ++r) {
-      const int64_t group = r * p.heads + head;
-      const float *key = p.k + row * p.k_stride + group * p.keys;
-      const float *from = p.v + row * p.v_stride + group * p.values + first;
-      prefetch(key + kAhead * p.k_stride, p.keys);
-      prefetch(from + kAhead * p.v_stride, count);
+    const float decay = decay_of(x.log_alpha, x.log_alpha_stride, row, head);
+    const float *query = x.q + row * x.q_stride + head * x.keys;
+    float *const out = o + row * o_stride + head * x.values + first;
+    prefetch(query + kAhead * x.q_stride, x.keys);
+    prefetch(out + kAhead * o_stride, count);
+    for (int64_t r = 0; r < x.updates; ++r) {
+      const int64_t group = r * x.heads + head;
+      const float *key = x.k + row * x.k_stride + group * x.keys;
+      const float *from = x.v + row * x.v_stride + group * x.values + first;
+      prefetch(key + kAhead * x.k_stride, x.keys);
+      prefetch(from + kAhead * x.v_stride, count);
       std::memcpy(value, from, count * sizeof(float));
-      (r == 0 && p.log_alpha != nullptr ? update<kVectors, true> : update<kVectors, false>)(
-          p.keys, key, p.beta[row * p.beta_stride + group], r == 0 ? decay : 1.0f, value,
-          r + 1 == p.updates ? query : nullptr, state, output);
+      (r == 0 && x.log_alpha != nullptr ? update<kVectors, true> : update<kVectors, false>)(
+          x.keys, key, x.beta[row * x.beta_stride + group], r == 0 ? decay : 1.0f, value,
+          r + 1 == x.updates ? query : nullptr, state, output);
     }
     std::memcpy(out, output, count * sizeof(float));
   }
@@ -86,8 +71,8 @@ int32_t delta_rule_forward_f32(int64_t batch, const int32_t *offsets, int64_t he
                                int64_t initial_stride, float *o, int64_t o_stride, float *last, int64_t last_stride,
                                float *workspace) {
   if (batch < 0 || heads < 0 || keys < 0 || values < 0 || updates < 1) return SSM_INVALID_ARGUMENT;
-  const Operands operands = {heads, keys, values, updates, q,    q_stride,    k,         k_stride,
-                             v,     v_stride, beta, beta_stride, log_alpha, log_alpha_stride, o, o_stride};
+  const Operands operands = {heads, keys,     values, updates,     q,         q_stride,        k, k_stride,
+                             v,     v_stride, beta,   beta_stride, log_alpha, log_alpha_stride};
   for (int64_t s = 0; s < batch; ++s)
     for (int64_t head = 0; head < heads; ++head)
       for_each_tile(values, [&](auto vectors, int64_t first, int64_t count) {
@@ -95,7 +80,7 @@ int32_t delta_rule_forward_f32(int64_t batch, const int32_t *offsets, int64_t he
         const int64_t at = (head * values + first) * keys;
         load_state(initial == nullptr ? nullptr : initial + s * initial_stride + at, keys, count, kVectors * kLanes,
                    workspace);
-        run<kVectors>(operands, offsets[s], offsets[s + 1], head, first, count, workspace);
+        run<kVectors>(operands, offsets[s], offsets[s + 1], head, first, count, o, o_stride, workspace);
         if (last != nullptr)
           store_state(workspace, keys, count, kVectors * kLanes, last + s * last_stride + at);
       });

@@ -94,7 +94,8 @@ class Ahead {
     const float *first;
     int64_t stride, columns;
   };
-  Array arrays_[11];
+  static constexpr int kMostArrays = 11;  // what pack() adds for complex decays, 4, and the backward, 7
+  Array arrays_[kMostArrays];
   int64_t count_ = 0;
   const int64_t tiles_;
 };

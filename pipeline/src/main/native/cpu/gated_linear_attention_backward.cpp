@@ -24,6 +24,7 @@ struct Space {
   Pieces pieces;
   Chunk chunk;
   int64_t matrix;          // floats of a state
+  int64_t block;           // steps
   float *blocks, *starts;  // [blocks], [chunks of a block][parts][K][padded V]
   float *gradient;         // [parts][K][padded V], of the state
   float *d_o, *dv;         // [kChunk][padded V]
@@ -33,7 +34,7 @@ struct Space {
 
   Space(float *base, int64_t keys, int64_t values, int64_t longest)
       : pieces(base), chunk(pieces, keys, values, complex), matrix(kParts * keys * chunk.value_stride) {
-    const int64_t block = block_length(longest, kChunk);
+    block = block_length(longest, kChunk);
     blocks = pieces.take(block_count(longest, block) * matrix / kLanes);
     starts = pieces.take(chunk_count(std::min(longest, block), kChunk) * matrix / kLanes);
     gradient = pieces.take(matrix / kLanes);
@@ -185,7 +186,7 @@ void chunk_backward(const Operands &x, const Gradients &y, const Space<complex> 
   std::memset(space.dv, 0, steps * chunk.value_stride * sizeof(float));
   for_each_tile_of_keys<complex>(x.keys, [&](auto keys, int64_t i) {
     constexpr int kKeys = decltype(keys)::value;
-    if (x.values == 0) std::memset(space.shares, 0, kChunk * Sums<complex>::kCount * kLanes * sizeof(float));
+    if (x.values == 0) std::memset(space.shares, 0, steps * Sum::kCount * kLanes * sizeof(float));
     for_each_tile_of_values(x.values, [&](auto vectors, int64_t j) {
       retreat<complex, kKeys, decltype(vectors)::value>(x, space, ahead, tile++, state, i, j);
     });
@@ -222,9 +223,8 @@ template <bool complex>
 void backward(int64_t batch, const int32_t *offsets, const Operands &x, const Gradients &y, const float *initial,
               int64_t initial_stride, const float *dlast, int64_t dlast_stride, float *dinitial,
               int64_t dinitial_stride, float *workspace) {
-  const int64_t longest = longest_sequence(batch, offsets), block = block_length(longest, kChunk);
-  Space<complex> space(workspace, x.keys, x.values, longest);
-  const int64_t matrix = space.matrix;
+  Space<complex> space(workspace, x.keys, x.values, longest_sequence(batch, offsets));
+  const int64_t matrix = space.matrix, block = space.block;
   for (int64_t s = 0; s < batch; ++s)
     for (int64_t head = 0; head < x.heads; ++head) {
       const int64_t begin = offsets[s], length = offsets[s + 1] - begin;
@@ -247,7 +247,7 @@ void backward(int64_t batch, const int32_t *offsets, const Operands &x, const Gr
         advance_chunks(m * chunks_of_block, chunks_of_block, next, false);
       }
       load_state<complex>(x, dlast == nullptr ? nullptr : dlast + s * dlast_stride, head, space.gradient);
-      for (int64_t m = blocks - 1; m >= 0; --m) {
+      for (int64_t m = blocks - 1; m >= 0 && length > 0; --m) {
         const int64_t first = m * chunks_of_block;
         const int64_t chunks = chunk_count(std::min(block, length - m * block), kChunk);
         copy(space.blocks + m * matrix, space.starts);

@@ -1,4 +1,5 @@
-// What the recurrences share: sums across lanes, and the chunks in which a backward recomputes states.
+// What the recurrences share: sums across lanes, the chunks and blocks of steps in which a backward recomputes states,
+// rows asked for ahead, and pieces of a workspace.
 #pragma once
 
 #include "rows.h"

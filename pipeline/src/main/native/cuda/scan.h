@@ -44,14 +44,18 @@ inline ScanGrid scan_grid(int64_t batch, int64_t columns, int64_t states, int st
   return grid;
 }
 
-// The same channels in blocks of as many bundles as `most_threads` allow: what a block reads or sums for all of its
-// channels moves that much less often.
-inline ScanGrid in_bundles(ScanGrid grid, int64_t most_threads) {
+// The same channels in blocks of as many bundles as `most_threads` and fits(grid) allow: what a block reads or sums for
+// all of its channels moves that much less often.
+template <typename F>
+ScanGrid in_bundles(ScanGrid grid, int64_t most_threads, F fits) {
   const int64_t most = std::min({kMostBundles, divide_up(grid.columns, kWarp), most_threads / (grid.warps * kWarp)});
   for (int64_t twice = 2; twice <= most && divide_up(grid.columns, twice * kWarp) * grid.groups >= kFewestBlocks;
        twice *= 2) {
-    grid.bundles = static_cast<int>(twice);
-    grid.channel_blocks = divide_up(grid.columns, twice * kWarp);
+    ScanGrid larger = grid;
+    larger.bundles = static_cast<int>(twice);
+    larger.channel_blocks = divide_up(grid.columns, twice * kWarp);
+    if (!fits(larger)) break;
+    grid = larger;
   }
   return grid;
 }

@@ -46,8 +46,11 @@ __device__ inline T *tile_states(const Operands &p, T *kept, int64_t sequence, i
   return kept + (p.first_tiles[sequence] + tile) * p.grid.states * p.grid.columns;
 }
 
-inline Operands operands(const char *operation, Scratch &scratch, int64_t batch, const int32_t *offsets,
-                         const ssm_cuda_selective_scan &scan, int states_per_thread) {
+// shared_floats(grid): what a block has of shared memory.
+template <typename F>
+Operands operands(const char *operation, const ssm_cuda_context &context, Scratch &scratch, int64_t batch,
+                  const int32_t *offsets, const ssm_cuda_selective_scan &scan, int states_per_thread,
+                  F shared_floats) {
   const Segments segments = upload_segments(scratch, batch, offsets);
   const int64_t rows = segments.rows, columns = scan.u.columns, states = scan.a.columns;
   expect_shape(operation, "u", scan.u, rows, columns);
@@ -60,7 +63,10 @@ inline Operands operands(const char *operation, Scratch &scratch, int64_t batch,
   expect_shape_or_absent(operation, "gate", scan.gate, rows, columns);
   expect_shape_or_absent(operation, "initial", scan.initial, batch, columns * states);
   const ScanGrid grid = scan_grid(batch, columns, states, states_per_thread);
-  return {segments, nullptr, in_bundles(grid, most_threads(states_per_thread)), scan};
+  auto fits = [&](const ScanGrid &larger) {
+    return shared_floats(larger) * static_cast<int64_t>(sizeof(float)) <= context.shared_bytes;
+  };
+  return {segments, nullptr, in_bundles(grid, most_threads(states_per_thread), fits), scan};
 }
 
 // Gives the operands the places of kept states; returns how many tiles there are.

@@ -31,8 +31,10 @@ template <int kStates>
 constexpr int kPart = 64 / kStates < kTileSteps ? 64 / kStates : kTileSteps;
 
 // What a bundle has of shared memory.
-__host__ __device__ inline int bundle_floats(const ScanGrid &grid) {
-  return (5 + 3 * grid.warps) * kTile;
+__host__ __device__ inline int bundle_floats(const ScanGrid &grid) { return (5 + 3 * grid.warps) * kTile; }
+
+inline int64_t shared_floats(const ScanGrid &grid) {
+  return 2 * kTileSteps * grid.padded * (1 + grid.bundles) + grid.bundles * bundle_floats(grid);
 }
 
 template <int kStates>
@@ -41,16 +43,16 @@ __global__ void __launch_bounds__(most_threads(kStates))
   const int lane = threadIdx.x, warp = threadIdx.y, warps = p.grid.warps;
   const int padded = static_cast<int>(p.grid.padded);
   const int thread = (threadIdx.z * warps + warp) * kWarp + lane, threads = kWarp * warps * blockDim.z;
-  float *const b = dynamic_shared();         // [tile][padded]
-  float *const c = b + kTileSteps * padded;  // [tile][padded]
+  float *const b = dynamic_shared();            // [tile][padded]
+  float *const c = b + kTileSteps * padded;     // [tile][padded]
   float *const sums = c + kTileSteps * padded;  // [bundles][tile][2 padded]: of db and dc over a bundle's channels
   float *const own_sums = sums + threadIdx.z * kTileSteps * 2 * padded;
   float *const delta = sums + blockDim.z * kTileSteps * 2 * padded + threadIdx.z * bundle_floats(p.grid);
-  float *const u = delta + kTile;  // [tile][lanes], as the one before and the next ones
-  float *const rate = u + kTile;                 // derivative of delta by delta_raw
-  float *const dy = rate + kTile;                // gradient of the output before the gate
-  float *const gate_rate = dy + kTile;           // gradient of the output times the derivative of the gate
-  float *const output = gate_rate + kTile;       // [warps][tile][lanes], shares, as the next two
+  float *const u = delta + kTile;           // [tile][lanes], as the one before and the next ones
+  float *const rate = u + kTile;            // derivative of delta by delta_raw
+  float *const dy = rate + kTile;           // gradient of the output before the gate
+  float *const gate_rate = dy + kTile;      // gradient of the output times the derivative of the gate
+  float *const output = gate_rate + kTile;  // [warps][tile][lanes], shares, as the next two
   float *const ddelta = output + warps * kTile;
   float *const dinput = ddelta + warps * kTile;
   const int64_t d = (int64_t{blockIdx.x} * blockDim.z + threadIdx.z) * kWarp + lane;
@@ -213,8 +215,7 @@ void run_backward(ssm_cuda_context &context, Scratch &scratch, const Operands &p
   const Partials partials = {kept, scratch.floats(grid.channel_blocks * rows * 2 * padded),
                              scratch.floats(grid.groups * states * columns), scratch.floats(grid.groups * 2 * columns)};
   if (grid.channel_blocks > 0 && grid.groups > 0) {
-    const size_t bytes =
-        (2 * kTileSteps * padded * (1 + grid.bundles) + grid.bundles * bundle_floats(grid)) * sizeof(float);
+    const size_t bytes = shared_floats(grid) * sizeof(float);
     allow_shared(context, run_back<kStates>, bytes);
     launch(context, run_back<kStates>, grid.grid(), grid.block(), bytes, p, g, partials);
   }
@@ -254,7 +255,8 @@ extern "C" int32_t ssm_cuda_selective_scan_backward(ssm_cuda_context *context, i
   Scratch scratch(*context);
   with_states_per_thread(operation, scan->a.columns, [&](auto tag) {
     constexpr int kStates = decltype(tag)::value;
-    auto p = selective_scan::operands(operation, scratch, batch, offsets, *scan, kStates);
+    auto p = selective_scan::operands(operation, *context, scratch, batch, offsets, *scan, kStates,
+                                      selective_scan::shared_floats);
     const int64_t rows = p.segments.rows, columns = p.grid.columns, states = p.grid.states;
     const ssm_cuda_selective_scan_gradients &g = *gradients;
     expect_shape(operation, "dy", g.dy, rows, columns);

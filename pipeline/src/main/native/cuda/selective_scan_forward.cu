@@ -12,6 +12,10 @@ constexpr int kTile = kTileSteps * kWarp;
 // What a bundle has of shared memory.
 __host__ __device__ inline int bundle_floats(const ScanGrid &grid) { return (2 + grid.warps) * kTile; }
 
+inline int64_t shared_floats(const ScanGrid &grid) {
+  return 2 * kTileSteps * grid.padded + grid.bundles * bundle_floats(grid);
+}
+
 template <int kStates, bool kOutput>
 __global__ void __launch_bounds__(most_threads(kStates)) run_tiles(Operands p, float *kept) {
   const int lane = threadIdx.x, warp = threadIdx.y, warps = p.grid.warps;
@@ -88,7 +92,7 @@ __global__ void __launch_bounds__(most_threads(kStates)) run_tiles(Operands p, f
 template <int kStates, bool kOutput>
 void start(ssm_cuda_context &context, const Operands &operands, float *kept) {
   const ScanGrid &grid = operands.grid;
-  const size_t bytes = (2 * kTileSteps * grid.padded + grid.bundles * bundle_floats(grid)) * sizeof(float);
+  const size_t bytes = shared_floats(grid) * sizeof(float);
   allow_shared(context, run_tiles<kStates, kOutput>, bytes);
   launch(context, run_tiles<kStates, kOutput>, grid.grid(), grid.block(), bytes, operands, kept);
 }
@@ -120,7 +124,8 @@ extern "C" int32_t ssm_cuda_selective_scan_forward(ssm_cuda_context *context, in
   Scratch scratch(*context);
   with_states_per_thread(operation, scan->a.columns, [&](auto tag) {
     constexpr int kStates = decltype(tag)::value;
-    auto p = selective_scan::operands(operation, scratch, batch, offsets, *scan, kStates);
+    auto p = selective_scan::operands(operation, *context, scratch, batch, offsets, *scan, kStates,
+                                      selective_scan::shared_floats);
     expect_shape(operation, "y", scan->y, scan->u.rows, scan->u.columns);
     expect_shape_or_absent(operation, "last", scan->last, batch, scan->u.columns * scan->a.columns);
     if (present(scan->kept)) selective_scan::place_tiles(operation, scratch, offsets, p);

@@ -75,7 +75,8 @@ void compare(const std::string &target, const Run &expected, const Run &actual) 
 const std::vector<Shape> &shapes() {
   static const std::vector<Shape> kShapes = {
       {{0}, 5, 3},           {{0, 0, 1}, 1, 1},           {{0, 17, 17, 48, 49}, 37, 19},
-      {{0, 300}, 16, 16},    {{0, 15, 31, 48}, 257, 33},  {{0, 3, 6, 9, 12, 15, 18, 21, 24, 27, 30, 33, 36, 39}, 7, 65},
+      {{0, 300}, 16, 16},    {{0, 15, 31, 48}, 257, 33},  {{0, 1100, 1117}, 5, 3},    {{0, 0, 0}, 5, 3},
+      {{0, 3, 6, 9, 12, 15, 18, 21, 24, 27, 30, 33, 36, 39}, 7, 65},
   };
   return kShapes;
 }

@@ -19,10 +19,10 @@ import org.sparkssm.testing.StructuredCdeOracle;
 /** The native recurrences on every instruction set this machine has. */
 class HostRecurrencesTest {
   /**
-   * Lengths 1, primes, and one around the chunk of 32 steps in which the backward recomputes
-   * states; past 1024 steps the chunk grows.
+   * Lengths 1, primes, and around the chunks of 16 and 32 steps in which backwards recompute
+   * states; past 1024 steps the chunk of S4D grows, and those of others are cut into blocks.
    */
-  private static final Segments RAGGED = Segments.ofLengths(3, 0, 31, 1, 32, 33, 97);
+  private static final Segments RAGGED = Segments.ofLengths(3, 0, 31, 1, 15, 16, 17, 32, 33, 97);
 
   private static final Segments LONG = Segments.ofLengths(1100);
 
@@ -165,6 +165,13 @@ class HostRecurrencesTest {
           actualGradients.initial(),
           2e-4);
     }
+  }
+
+  /** Nothing happens to a state in no steps. */
+  @ParameterizedTest
+  @MethodSource("targetsAndRecurrences")
+  void sequencesWithoutStepsPassOnTheGradientOfTheirState(String target, Recurrence recurrence) {
+    compareWithReference(target, recurrence, Segments.ofLengths(0, 0));
   }
 
   @ParameterizedTest
