@@ -54,8 +54,42 @@ inline Floats greatest(const float *x, int64_t count) {
   return most;
 }
 
-// Every structure: the gradient of coefficient p is left[i] right[j] with (i, j) as pairs() says, left and right being
-// made from the gradient h of M(c) u and from u by factors().
+// Coefficients [n][lanes] that have been stored.
+struct Stored {
+  const float *c;
+
+  Floats operator()(int64_t p) const { return at(c, p); }
+  Stored from(int64_t first) const { return {c + first * kLanes}; }
+};
+
+// Coefficients sum_k increment_k row_k, formed where they are used.
+template <int kCount>
+struct Formed {
+  Floats increment[kCount];
+  const float *row[kCount];
+
+  Formed(const int32_t *active, int64_t coefficients, const float *increments, const float *theta) {
+    for (int k = 0; k < kCount; ++k) {
+      increment[k] = at(increments, active[k]);
+      row[k] = theta + active[k] * coefficients;
+    }
+  }
+
+  SSM_INLINE Floats operator()(int64_t p) const {
+    Floats sum = increment[0] * row[0][p];
+#pragma GCC unroll 4
+    for (int k = 1; k < kCount; ++k) sum += increment[k] * row[k][p];
+    return sum;
+  }
+  Formed from(int64_t first) const {
+    Formed moved = *this;
+    for (const float *&theta : moved.row) theta += first;
+    return moved;
+  }
+};
+
+// Every structure: times() uses each coefficient once; the gradient of coefficient p is left[i] right[j] with (i, j) as
+// pairs() says, left and right being made from the gradient h of M(c) u and from u by factors().
 
 // Blocks of a size known to the compiler, or of any with kSize = 0.
 template <int kSize>
@@ -66,11 +100,13 @@ struct Blocks {
   int64_t block() const { return kSize == 0 ? size : kSize; }
   int64_t rows() const { return states; }
 
-  void times(const float *c, const float *z, float *out) const {
+  template <typename C>
+  void times(const C &c, const float *z, float *out) const {
+    int64_t p = 0;
     for (int64_t first = 0; first < states; first += block())
-      for (int64_t i = 0; i < block(); ++i, c += block() * kLanes) {
-        Floats sum = at(c, 0) * at(z, first);
-        for (int64_t j = 1; j < block(); ++j) sum += at(c, j) * at(z, first + j);
+      for (int64_t i = 0; i < block(); ++i, p += block()) {
+        Floats sum = c(p) * at(z, first);
+        for (int64_t j = 1; j < block(); ++j) sum += c(p + j) * at(z, first + j);
         put(out, first + i, sum);
       }
   }
@@ -108,39 +144,51 @@ struct LowRank {
   float *inner;  // scratch, [rank]
 
   int64_t rows() const { return states + rank; }
-  const float *left_of(const float *c) const { return c + states * kLanes; }
-  const float *right_of(const float *c) const { return c + states * (1 + rank) * kLanes; }
+  template <typename C>
+  C left_of(const C &c) const {
+    return c.from(states);
+  }
+  template <typename C>
+  C right_of(const C &c) const {
+    return c.from(states * (1 + rank));
+  }
 
   // sums[k] = sum_n factor[n, k] x[n].
-  void project(const float *factor, const float *x, float *sums) const {
+  template <typename C>
+  void project(const C &factor, const float *x, float *sums) const {
     constexpr int kSums = 4;  // so that the additions do not wait for each other
     for (int64_t k = 0; k < rank; ++k) {
       Floats sum[kSums] = {};
       int64_t n = 0;
       for (; n + kSums <= states; n += kSums)
 #pragma GCC unroll 4
-        for (int i = 0; i < kSums; ++i) sum[i] += at(factor, (n + i) * rank + k) * at(x, n + i);
-      for (; n < states; ++n) sum[0] += at(factor, n * rank + k) * at(x, n);
+        for (int i = 0; i < kSums; ++i) sum[i] += factor((n + i) * rank + k) * at(x, n + i);
+      for (; n < states; ++n) sum[0] += factor(n * rank + k) * at(x, n);
       put(sums, k, (sum[0] + sum[1]) + (sum[2] + sum[3]));
     }
   }
-  void apply(const float *d, const float *first, const float *second, const float *x, float *out) const {
+  template <typename C>
+  void apply(const C &d, const C &first, const C &second, const float *x, float *out) const {
     project(second, x, inner);
     for (int64_t n = 0; n < states; ++n) {
-      Floats sum = at(d, n) * at(x, n);
-      for (int64_t k = 0; k < rank; ++k) sum += at(first, n * rank + k) * at(inner, k);
+      Floats sum = d(n) * at(x, n);
+      for (int64_t k = 0; k < rank; ++k) sum += first(n * rank + k) * at(inner, k);
       put(out, n, sum);
     }
   }
-  void times(const float *c, const float *z, float *out) const { apply(c, left_of(c), right_of(c), z, out); }
+  template <typename C>
+  void times(const C &c, const float *z, float *out) const {
+    apply(c, left_of(c), right_of(c), z, out);
+  }
   void times_transposed(const float *c, const float *h, float *out) const {
-    apply(c, right_of(c), left_of(c), h, out);
+    const Stored stored{c};
+    apply(stored, right_of(stored), left_of(stored), h, out);
   }
   void factors(const float *c, const float *h, const float *u, float *left, float *right) const {
     std::copy(h, h + states * kLanes, left);
     std::copy(u, u + states * kLanes, right);
-    project(left_of(c), h, left + states * kLanes);
-    project(right_of(c), u, right + states * kLanes);
+    project(left_of(Stored{c}), h, left + states * kLanes);
+    project(right_of(Stored{c}), u, right + states * kLanes);
   }
   void pairs(int32_t *left, int32_t *right) const {
     for (int part = 0; part < 3; ++part)
@@ -152,7 +200,7 @@ struct LowRank {
   }
   Floats norm(const float *c) const {
     return greatest(c, states) +
-           root(square_sum(left_of(c), states * rank) * square_sum(right_of(c), states * rank));
+           root(square_sum(left_of(Stored{c}).c, states * rank) * square_sum(right_of(Stored{c}).c, states * rank));
   }
 };
 
@@ -187,8 +235,9 @@ struct WalshHadamard {
       put(out, n + half, scale * (a - b));
     }
   }
-  void times(const float *c, const float *z, float *out) const {
-    for (int64_t n = 0; n < states; ++n) put(out, n, at(c, n) * at(z, n));
+  template <typename C>
+  void times(const C &c, const float *z, float *out) const {
+    for (int64_t n = 0; n < states; ++n) put(out, n, c(n) * at(z, n));
     transform(out, out);
   }
   void times_transposed(const float *c, const float *h, float *out) const {
@@ -212,10 +261,11 @@ struct Sparse {
 
   int64_t rows() const { return states; }
 
-  void times(const float *c, const float *z, float *out) const {
+  template <typename C>
+  void times(const C &c, const float *z, float *out) const {
     for (int64_t n = 0; n < states; ++n) {
       Floats sum = {};
-      for (int32_t e = row_begin[n]; e < row_begin[n + 1]; ++e) sum += at(c, e) * at(z, column[e]);
+      for (int32_t e = row_begin[n]; e < row_begin[n + 1]; ++e) sum += c(e) * at(z, column[e]);
       put(out, n, sum);
     }
   }
@@ -351,35 +401,27 @@ void spread_out(int64_t states, const float *from, F row_of) {
   }
 }
 
-template <int kCount>
-void form_of(bool added, const int32_t *active, int64_t coefficients, const float *increments, const float *theta,
-             float *c) {
-  Floats increment[kCount];
-  const float *row[kCount];
-  for (int k = 0; k < kCount; ++k) {
-    increment[k] = at(increments, active[k]);
-    row[k] = theta + active[k] * coefficients;
-  }
-  for (int64_t p = 0; p < coefficients; ++p) {
-    Floats sum = added ? at(c, p) : Floats{};
-#pragma GCC unroll 4
-    for (int k = 0; k < kCount; ++k) sum += increment[k] * row[k][p];
-    put(c, p, sum);
+constexpr int64_t kMostFormed = 4;
+
+// Calls f with the coefficients that `count` controls make, kMostFormed or the number of them if that is less.
+template <typename F>
+void with_formed(const int32_t *active, int64_t count, int64_t coefficients, const float *increments,
+                 const float *theta, F f) {
+  switch (count) {
+    case 1: return f(Formed<1>(active, coefficients, increments, theta));
+    case 2: return f(Formed<2>(active, coefficients, increments, theta));
+    case 3: return f(Formed<3>(active, coefficients, increments, theta));
+    default: return f(Formed<kMostFormed>(active, coefficients, increments, theta));
   }
 }
 
 // c = sum_i increments_i theta_i.
 inline void form(const Controls &moving, int64_t coefficients, const float *increments, const float *theta, float *c) {
   if (moving.count == 0) std::fill(c, c + coefficients * kLanes, 0.0f);
-  for (int64_t k = 0; k < moving.count; k += 4) {
-    const int32_t *active = moving.active + k;
-    switch (moving.count - k) {
-      case 1: form_of<1>(k > 0, active, coefficients, increments, theta, c); break;
-      case 2: form_of<2>(k > 0, active, coefficients, increments, theta, c); break;
-      case 3: form_of<3>(k > 0, active, coefficients, increments, theta, c); break;
-      default: form_of<4>(k > 0, active, coefficients, increments, theta, c);
-    }
-  }
+  for (int64_t k = 0; k < moving.count; k += kMostFormed)
+    with_formed(moving.active + k, moving.count - k, coefficients, increments, theta, [&](const auto &formed) {
+      for (int64_t p = 0; p < coefficients; ++p) put(c, p, k > 0 ? at(c, p) + formed(p) : formed(p));
+    });
 }
 
 // How a step is taken: in equal parts of some terms of the Taylor series, both of every sequence's own number.
@@ -413,11 +455,11 @@ struct Plan {
 };
 
 // after = before + t_1 + t_2 + ..., t_1 = g (M before + f), t_j = g / j M t_{j-1}, in the lanes `live`; returns the
-// number of terms of each. Term j is stored at terms + (j - 1) [N] where kept, else over the one before the last; after may be
-// before.
-template <typename Structure>
-Ints take_part(const Structure &structure, const Plan &plan, Ints live, const float *c, const float *f,
-               const float *before, float *terms, bool kept, float *after) {
+// number of terms of each. Term j is stored at terms + (j - 1) [N] where kept, else over the one before the last; after
+// may be before.
+template <typename Structure, typename C>
+Ints take_part(const Structure &structure, const Plan &plan, Ints live, const C &c, const float *f, const float *before,
+               float *terms, bool kept, float *after) {
   const int64_t n = structure.states;
   const float *term = before;
   Floats previous = broadcast(INFINITY);

@@ -235,8 +235,8 @@ int32_t backward(int32_t solver, int32_t structure, int64_t batch, const int32_t
             const Plan plan(solver, transition, coefficients, space.c);
             auto take = [&](int part) {
               float *before = space.states + part * states * kLanes;
-              return take_part(transition, plan, step.alive & plan.takes_part(part), space.c, f, before, space.terms,
-                               true, before + states * kLanes);
+              return take_part(transition, plan, step.alive & plan.takes_part(part), Stored{space.c}, f, before,
+                               space.terms, true, before + states * kLanes);
             };
             // The terms of a single one with one part are the input alone: nothing is recomputed.
             Ints terms = step.alive & 1;
