@@ -101,7 +101,7 @@ struct Blocks {
   int64_t rows() const { return states; }
 
   template <typename C>
-  void times(const C &c, const float *z, float *out) const {
+  void times(C c, const float *z, float *out) const {
     int64_t p = 0;
     for (int64_t first = 0; first < states; first += block())
       for (int64_t i = 0; i < block(); ++i, p += block()) {
@@ -110,15 +110,18 @@ struct Blocks {
         put(out, first + i, sum);
       }
   }
-  void times_transposed(const float *c, const float *h, float *out) const {
-    for (int64_t first = 0; first < states; first += block(), c += block() * block() * kLanes)
+  template <typename C>
+  void times_transposed(C c, const float *h, float *out) const {
+    int64_t p = 0;
+    for (int64_t first = 0; first < states; first += block(), p += block() * block())
       for (int64_t j = 0; j < block(); ++j) {
-        Floats sum = at(c, j) * at(h, first);
-        for (int64_t i = 1; i < block(); ++i) sum += at(c, i * block() + j) * at(h, first + i);
+        Floats sum = c(p + j) * at(h, first);
+        for (int64_t i = 1; i < block(); ++i) sum += c(p + i * block() + j) * at(h, first + i);
         put(out, first + j, sum);
       }
   }
-  void factors(const float *, const float *h, const float *u, float *left, float *right) const {
+  template <typename C>
+  void factors(const C &, const float *h, const float *u, float *left, float *right) const {
     std::copy(h, h + states * kLanes, left);
     std::copy(u, u + states * kLanes, right);
   }
@@ -177,18 +180,19 @@ struct LowRank {
     }
   }
   template <typename C>
-  void times(const C &c, const float *z, float *out) const {
+  void times(C c, const float *z, float *out) const {
     apply(c, left_of(c), right_of(c), z, out);
   }
-  void times_transposed(const float *c, const float *h, float *out) const {
-    const Stored stored{c};
-    apply(stored, right_of(stored), left_of(stored), h, out);
+  template <typename C>
+  void times_transposed(C c, const float *h, float *out) const {
+    apply(c, right_of(c), left_of(c), h, out);
   }
-  void factors(const float *c, const float *h, const float *u, float *left, float *right) const {
+  template <typename C>
+  void factors(const C &c, const float *h, const float *u, float *left, float *right) const {
     std::copy(h, h + states * kLanes, left);
     std::copy(u, u + states * kLanes, right);
-    project(left_of(Stored{c}), h, left + states * kLanes);
-    project(right_of(Stored{c}), u, right + states * kLanes);
+    project(left_of(c), h, left + states * kLanes);
+    project(right_of(c), u, right + states * kLanes);
   }
   void pairs(int32_t *left, int32_t *right) const {
     for (int part = 0; part < 3; ++part)
@@ -214,17 +218,18 @@ struct WalshHadamard {
   void transform(const float *x, float *out) const {
     const Floats scale = broadcast(1.0f / std::sqrt(static_cast<float>(states)));
     int64_t half = 1;
-    for (; half * 4 <= states; half *= 4, x = out)
+    for (; half * 4 <= states; half *= 4, x = out) {
+      const Floats factor = half * 4 == states ? scale : broadcast(1.0f);
       for (int64_t block = 0; block < states; block += 4 * half)
         for (int64_t n = block; n < block + half; ++n) {
           const Floats a = at(x, n), b = at(x, n + half), c = at(x, n + 2 * half), d = at(x, n + 3 * half);
           const Floats ab = a + b, cd = c + d, a_b = a - b, c_d = c - d;
-          const Floats factor = half * 4 == states ? scale : broadcast(1.0f);
           put(out, n, factor * (ab + cd));
           put(out, n + half, factor * (a_b + c_d));
           put(out, n + 2 * half, factor * (ab - cd));
           put(out, n + 3 * half, factor * (a_b - c_d));
         }
+    }
     if (half == states) {
       if (states == 1) put(out, 0, at(x, 0));
       return;
@@ -236,15 +241,17 @@ struct WalshHadamard {
     }
   }
   template <typename C>
-  void times(const C &c, const float *z, float *out) const {
+  void times(C c, const float *z, float *out) const {
     for (int64_t n = 0; n < states; ++n) put(out, n, c(n) * at(z, n));
     transform(out, out);
   }
-  void times_transposed(const float *c, const float *h, float *out) const {
+  template <typename C>
+  void times_transposed(C c, const float *h, float *out) const {
     transform(h, out);
-    for (int64_t n = 0; n < states; ++n) put(out, n, at(c, n) * at(out, n));
+    for (int64_t n = 0; n < states; ++n) put(out, n, c(n) * at(out, n));
   }
-  void factors(const float *, const float *h, const float *u, float *left, float *right) const {
+  template <typename C>
+  void factors(const C &, const float *h, const float *u, float *left, float *right) const {
     transform(h, left);
     std::copy(u, u + states * kLanes, right);
   }
@@ -262,22 +269,24 @@ struct Sparse {
   int64_t rows() const { return states; }
 
   template <typename C>
-  void times(const C &c, const float *z, float *out) const {
+  void times(C c, const float *z, float *out) const {
     for (int64_t n = 0; n < states; ++n) {
       Floats sum = {};
       for (int32_t e = row_begin[n]; e < row_begin[n + 1]; ++e) sum += c(e) * at(z, column[e]);
       put(out, n, sum);
     }
   }
-  void times_transposed(const float *c, const float *h, float *out) const {
+  template <typename C>
+  void times_transposed(C c, const float *h, float *out) const {
     for (int64_t n = 0; n < states; ++n) put(out, n, Floats{});
     for (int64_t n = 0; n < states; ++n) {
       const Floats factor = at(h, n);
       for (int32_t e = row_begin[n]; e < row_begin[n + 1]; ++e)
-        put(out, column[e], at(out, column[e]) + at(c, e) * factor);
+        put(out, column[e], at(out, column[e]) + c(e) * factor);
     }
   }
-  void factors(const float *, const float *h, const float *u, float *left, float *right) const {
+  template <typename C>
+  void factors(const C &, const float *h, const float *u, float *left, float *right) const {
     std::copy(h, h + states * kLanes, left);
     std::copy(u, u + states * kLanes, right);
   }
@@ -484,6 +493,19 @@ Ints take_part(const Structure &structure, const Plan &plan, Ints live, const C 
     previous = most;
   }
   return count;
+}
+
+// Calls f with the coefficients of a step and its plan. With Euler's rule a step has one product with them, so that those
+// of a few controls need no place; else they are stored at c.
+template <typename Structure, typename F>
+void with_coefficients(int32_t solver, const Structure &structure, const Controls &moving, int64_t coefficients,
+                       const float *increments, const float *theta, float *c, F f) {
+  if (solver == SSM_CDE_EULER && moving.count > 0 && moving.count <= kMostFormed)
+    return with_formed(moving.active, moving.count, coefficients, increments, theta, [&](const auto &formed) {
+      f(formed, Plan(solver, structure, coefficients, nullptr));
+    });
+  form(moving, coefficients, increments, theta, c);
+  f(Stored{c}, Plan(solver, structure, coefficients, c));
 }
 
 // As ssm_structured_cde_forward_f32 and ssm_structured_cde_backward_f32, for what takes() says.

@@ -168,9 +168,9 @@ class Events {
 };
 
 // g becomes the gradient before the part, in the lanes that take it; dforce is added to.
-template <typename Structure>
-void part_backward(const Structure &structure, const Space &space, const Step &step, Floats size, const float *before,
-                   Ints terms, Events &events) {
+template <typename Structure, typename C>
+void part_backward(const Structure &structure, const Space &space, const Step &step, const C &c, Floats size,
+                   const float *before, Ints terms, Events &events) {
   const int64_t n = structure.states;
   int most = 0;
   for (int s = 0; s < kLanes; ++s) most = std::max(most, terms[s]);
@@ -182,10 +182,10 @@ void part_backward(const Structure &structure, const Space &space, const Step &s
     for (int64_t i = 0; i < n; ++i) put(space.product, i, where(live, factor * at(space.dterm, i)));
     if (j == 1)
       for (int64_t i = 0; i < n; ++i) put(space.dforce, i, at(space.dforce, i) + at(space.product, i));
-    structure.factors(space.c, space.product, input, events.left(), events.right());
+    structure.factors(c, space.product, input, events.left(), events.right());
     events.add(step);
     float *to = j == 1 ? space.g : space.dterm;
-    structure.times_transposed(space.c, space.product, space.dterm);
+    structure.times_transposed(c, space.product, space.dterm);
     for (int64_t i = 0; i < n; ++i) put(to, i, at(space.g, i) + where(live, at(space.dterm, i)));
   }
 }
@@ -220,7 +220,6 @@ int32_t backward(int32_t solver, int32_t structure, int64_t batch, const int32_t
             step.increments(domega, domega_stride, controls, space.increments, moving);
             for (int s = 0; s < kLanes && ddomega != nullptr; ++s)
               if (step.row[s] >= 0) std::fill_n(ddomega + step.row[s] * ddomega_stride, controls, 0.0f);
-            form(moving, coefficients, space.increments, theta, space.c);
             if (dy != nullptr) {
               fetch(states, space.product, step.rows_of(dy, dy_stride));
               for (int64_t n = 0; n < states; ++n) put(space.g, n, at(space.g, n) + at(space.product, n));
@@ -232,20 +231,23 @@ int32_t backward(int32_t solver, int32_t structure, int64_t batch, const int32_t
             });
             if (force != nullptr) fetch(states, space.force, step.rows_of(force, force_stride));
             const float *f = force == nullptr ? nullptr : space.force;
-            const Plan plan(solver, transition, coefficients, space.c);
-            auto take = [&](int part) {
-              float *before = space.states + part * states * kLanes;
-              return take_part(transition, plan, step.alive & plan.takes_part(part), Stored{space.c}, f, before,
-                               space.terms, true, before + states * kLanes);
-            };
             // The terms of a single one with one part are the input alone: nothing is recomputed.
-            Ints terms = step.alive & 1;
-            for (int part = 0; part < plan.most_parts && plan.most_terms > 1; ++part) terms = take(part);
             std::fill(space.dforce, space.dforce + states * kLanes, 0.0f);
-            for (int part = plan.most_parts - 1; part >= 0; --part) {
-              if (part < plan.most_parts - 1) terms = take(part);
-              part_backward(transition, space, step, plan.size, space.states + part * states * kLanes, terms, events);
-            }
+            auto retreat = [&](const auto &c, const Plan &plan) {
+              auto take = [&](int part) {
+                float *before = space.states + part * states * kLanes;
+                return take_part(transition, plan, step.alive & plan.takes_part(part), c, f, before, space.terms, true,
+                                 before + states * kLanes);
+              };
+              Ints terms = step.alive & 1;
+              for (int part = 0; part < plan.most_parts && plan.most_terms > 1; ++part) terms = take(part);
+              for (int part = plan.most_parts - 1; part >= 0; --part) {
+                if (part < plan.most_parts - 1) terms = take(part);
+                part_backward(transition, space, step, c, plan.size, space.states + part * states * kLanes, terms,
+                              events);
+              }
+            };
+            with_coefficients(solver, transition, moving, coefficients, space.increments, theta, space.c, retreat);
             if (dforce != nullptr) spread_out(states, space.dforce, step.rows_of(dforce, dforce_stride));
           }
           if (dinitial != nullptr)

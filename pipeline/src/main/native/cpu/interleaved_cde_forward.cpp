@@ -53,20 +53,12 @@ int32_t forward(int32_t solver, int32_t structure, int64_t batch, const int32_t 
             const Step step(members, offsets + first, l);
             step.increments(domega, domega_stride, controls, space.increments, moving);
             if (force != nullptr) fetch(states, space.force, step.rows_of(force, force_stride));
-            auto take_step = [&](const auto &c, const Plan &plan) {
+            auto advance = [&](const auto &c, const Plan &plan) {
               for (int part = 0; part < plan.most_parts; ++part)
                 take_part(transition, plan, step.alive & plan.takes_part(part), c,
                           force == nullptr ? nullptr : space.force, space.state, space.terms, false, space.state);
             };
-            if (solver == SSM_CDE_EULER && moving.count > 0 && moving.count <= kMostFormed) {
-              // A step has one product, so that coefficients need no place.
-              with_formed(moving.active, moving.count, coefficients, space.increments, theta, [&](const auto &formed) {
-                take_step(formed, Plan(solver, transition, coefficients, nullptr));
-              });
-            } else {
-              form(moving, coefficients, space.increments, theta, space.c);
-              take_step(Stored{space.c}, Plan(solver, transition, coefficients, space.c));
-            }
+            with_coefficients(solver, transition, moving, coefficients, space.increments, theta, space.c, advance);
             if (y != nullptr) spread_out(states, space.state, step.rows_of(y, y_stride));
           }
           if (last != nullptr)
