@@ -75,10 +75,11 @@ struct Formed {
     }
   }
 
-  SSM_INLINE Floats operator()(int64_t p) const {
-    Floats sum = increment[0] * row[0][p];
+  SSM_INLINE Floats operator()(int64_t p) const { return added_to(Floats{}, p); }
+  // One by one, so that controls which move other sequences only change no bit.
+  SSM_INLINE Floats added_to(Floats sum, int64_t p) const {
 #pragma GCC unroll 4
-    for (int k = 1; k < kCount; ++k) sum += increment[k] * row[k][p];
+    for (int k = 0; k < kCount; ++k) sum += increment[k] * row[k][p];
     return sum;
   }
   Formed from(int64_t first) const {
@@ -429,7 +430,7 @@ inline void form(const Controls &moving, int64_t coefficients, const float *incr
   if (moving.count == 0) std::fill(c, c + coefficients * kLanes, 0.0f);
   for (int64_t k = 0; k < moving.count; k += kMostFormed)
     with_formed(moving.active + k, moving.count - k, coefficients, increments, theta, [&](const auto &formed) {
-      for (int64_t p = 0; p < coefficients; ++p) put(c, p, k > 0 ? at(c, p) + formed(p) : formed(p));
+      for (int64_t p = 0; p < coefficients; ++p) put(c, p, formed.added_to(k > 0 ? at(c, p) : Floats{}, p));
     });
 }
 
