@@ -250,7 +250,7 @@ final class ToyExperiment implements Experiment {
     for (String task : TASKS) {
       Results of = results.where("task", task);
       table(findings, task, of);
-      figure(findings, task, of);
+      figure(findings, task, of, chosenCde(results));
     }
     claims(findings, results);
     return findings;
@@ -296,10 +296,11 @@ final class ToyExperiment implements Experiment {
     return low.equals(high) ? low : low + " to " + high;
   }
 
-  private static void figure(Findings findings, String task, Results results) {
+  private static void figure(Findings findings, String task, Results results, String cde) {
     List<Double> errors = new ArrayList<>();
-    results.all().forEach(run -> errors.add(run.number("rmse")));
+    results.where("model", cde).all().forEach(run -> errors.add(run.number("rmse")));
     for (Trained model : TRAINED) {
+      results.where("model", model.name()).all().forEach(run -> errors.add(run.number("rmse")));
       errors.add(model.published(task).low());
       errors.add(model.published(task).high());
     }
@@ -327,7 +328,6 @@ final class ToyExperiment implements Experiment {
         plot.reference(at, model.published(task).low(), model.published(task).high());
       }
     }
-    String cde = chosenCde(results);
     level(plot, cde, results.where("model", cde));
     findings.figure(
         "toy-" + task,
