@@ -5,6 +5,7 @@ of the native functions alone on one core, of training steps in the virtual mach
 """
 
 # Of structures: operations that a profile of the forward finds, of the backward; where the bound lies; what was tried on Zen 3.
+BEFORE = "before coefficients were formed in place: "
 SUMS = ("loads of the first-level cache: for the gradients of coefficients and of increments every coefficient of every step is made of two"
         " factors twice over")  # fmt: skip
 STATES = ("gradient: the states of all steps, 13 MB, are written by the forward, read and transposed by the backward, which the ratio of"
@@ -35,8 +36,8 @@ STRUCTURED = (
      SUMS, "44 to 10 ms, 174 to 39 ms"))  # fmt: skip
 
 MAMBA_TRIED = (
-    "kept: states of every 16 steps for the backward, one native call per layer and direction, no copy of gradients between layers and"
-    " threads; an own product of matrices was not written: OpenBLAS's kernel runs at 95 % of the multiply-add peak at width 256")  # fmt: skip
+    "kept: states of every 16 steps for the scan's backward, one sum of gradients for all threads instead of a copy for each; not tried:"
+    " an own product of matrices, OpenBLAS's kernel running at 95 % of the multiply-add peak at width 256")  # fmt: skip
 
 NOTES = [
     ({"row": "selective-scan", "direction": "gradient"},
@@ -55,7 +56,7 @@ NOTES = [
                  " formed where the product uses them: forward 1.2 to 2 times as fast, backward up to 1.16; not kept: rows of the next step"
                  " asked for ahead (3 % at most)"})
       for structure, forward, backward, bound, times in STRUCTURED
-      for direction, profile in (("forward", "before coefficients were formed in place: " + forward), ("gradient", "of the backward, before coefficients were formed in place: " + backward))),
+      for direction, profile in (("forward", BEFORE + forward), ("gradient", "of the backward, " + BEFORE + backward))),
     ({"row": "mamba-step", "D": 64},
      {"profile": "products 32 %, their packing 9 %, scan backward 27 %, forward 11 %, convolution 8 %, clearing 2 %",
       "bound": "the processor: nothing stands out beside the products and the scan, whose own rows are above", "tried": MAMBA_TRIED}),

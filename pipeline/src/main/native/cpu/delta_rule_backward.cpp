@@ -24,7 +24,7 @@ struct Space {
 
   Space(float *base, int64_t keys, int64_t values, int64_t updates, int64_t longest) {
     block = block_length(longest, kChunk);
-    const int64_t vectors = std::min<int64_t>(kMostVectors, (values + kLanes - 1) / kLanes);
+    const int64_t vectors = std::min<int64_t>(kMostVectors, padded(values) / kLanes);
     Pieces pieces(base);
     blocks = pieces.take(block_count(longest, block) * keys * vectors);
     starts = pieces.take(chunk_count(std::min(longest, block), kChunk) * keys * vectors);

@@ -18,8 +18,6 @@ constexpr int kTileVectors = 4;
 template <bool complex>
 constexpr int kTileKeys = (SSM_VECTOR_BYTES == 64 ? 4 : 2) / (complex ? 2 : 1);
 
-SSM_INLINE int64_t padded(int64_t n) { return (n + kLanes - 1) / kLanes * kLanes; }
-
 // Calls f(keys of the tile as a constant, first key).
 template <bool complex, typename F>
 SSM_INLINE void for_each_tile_of_keys(int64_t keys, F f) {
@@ -134,6 +132,31 @@ Ahead pack(const Operands &x, int64_t head, int64_t row, int64_t steps, int64_t 
   return ahead;
 }
 
+// A tile of a state [parts][keys][stride], from or to registers.
+template <bool complex, int kKeys, int kVectors>
+SSM_INLINE void load_tile(const float *re, const float *im, int64_t stride, Floats (*h)[kVectors],
+                          Floats (*g)[kVectors]) {
+#pragma GCC unroll 4
+  for (int a = 0; a < kKeys; ++a)
+#pragma GCC unroll 4
+    for (int b = 0; b < kVectors; ++b) {
+      h[a][b] = load(re + a * stride + b * kLanes);
+      if (complex) g[a][b] = load(im + a * stride + b * kLanes);
+    }
+}
+
+template <bool complex, int kKeys, int kVectors>
+SSM_INLINE void store_tile(const Floats (*h)[kVectors], const Floats (*g)[kVectors], int64_t stride, float *re,
+                           float *im) {
+#pragma GCC unroll 4
+  for (int a = 0; a < kKeys; ++a)
+#pragma GCC unroll 4
+    for (int b = 0; b < kVectors; ++b) {
+      store(re + a * stride + b * kLanes, h[a][b]);
+      if (complex) store(im + a * stride + b * kLanes, g[a][b]);
+    }
+}
+
 // Takes keys i .. i + kKeys - 1 and the values of kVectors vectors from j on through the chunk. The state is
 // [parts][K][value_stride]. Calls begin(l), then use(l, a, b, re before, im before, re after) for key i + a and vector
 // b, then end(l).
@@ -142,13 +165,7 @@ SSM_INLINE void advance(const Chunk &x, int64_t keys, int64_t i, int64_t j, floa
                         End end) {
   float *const re = state + i * x.value_stride + j, *const im = re + keys * x.value_stride;
   Floats h[kKeys][kVectors], g[kKeys][kVectors];
-#pragma GCC unroll 4
-  for (int a = 0; a < kKeys; ++a)
-#pragma GCC unroll 4
-    for (int b = 0; b < kVectors; ++b) {
-      h[a][b] = load(re + a * x.value_stride + b * kLanes);
-      if (complex) g[a][b] = load(im + a * x.value_stride + b * kLanes);
-    }
+  load_tile<complex, kKeys, kVectors>(re, im, x.value_stride, h, g);
   for (int64_t l = 0; l < x.steps; ++l) {
     begin(l);
     Floats value[kVectors];
@@ -170,13 +187,7 @@ SSM_INLINE void advance(const Chunk &x, int64_t keys, int64_t i, int64_t j, floa
     }
     end(l);
   }
-#pragma GCC unroll 4
-  for (int a = 0; a < kKeys; ++a)
-#pragma GCC unroll 4
-    for (int b = 0; b < kVectors; ++b) {
-      store(re + a * x.value_stride + b * kLanes, h[a][b]);
-      if (complex) store(im + a * x.value_stride + b * kLanes, g[a][b]);
-    }
+  store_tile<complex, kKeys, kVectors>(h, g, x.value_stride, re, im);
 }
 
 // The state [K, V] of one head in a row [parts][H, K, V], to or from [parts][K][padded V]; a null row is zeros.

@@ -80,13 +80,7 @@ void retreat(const Operands &x, const Space<complex> &space, const Ahead &ahead,
 
   float *const re = space.gradient + i * chunk.value_stride + j, *const im = re + x.keys * chunk.value_stride;
   Floats g[kKeys][kVectors], e[kKeys][kVectors];
-#pragma GCC unroll 4
-  for (int a = 0; a < kKeys; ++a)
-#pragma GCC unroll 4
-    for (int b = 0; b < kVectors; ++b) {
-      g[a][b] = load(re + a * chunk.value_stride + b * kLanes);
-      if (complex) e[a][b] = load(im + a * chunk.value_stride + b * kLanes);
-    }
+  load_tile<complex, kKeys, kVectors>(re, im, chunk.value_stride, g, e);
   for (int64_t l = chunk.steps - 1; l >= 0; --l) {
     ahead.ask(tile, l);
     const int64_t row = l * chunk.value_stride + j;
@@ -134,13 +128,7 @@ void retreat(const Operands &x, const Space<complex> &space, const Ahead &ahead,
 #pragma GCC unroll 4
     for (int b = 0; b < kVectors; ++b) store(space.dv + row + b * kLanes, dv[b]);
   }
-#pragma GCC unroll 4
-  for (int a = 0; a < kKeys; ++a)
-#pragma GCC unroll 4
-    for (int b = 0; b < kVectors; ++b) {
-      store(re + a * chunk.value_stride + b * kLanes, g[a][b]);
-      if (complex) store(im + a * chunk.value_stride + b * kLanes, e[a][b]);
-    }
+  store_tile<complex, kKeys, kVectors>(g, e, chunk.value_stride, re, im);
 }
 
 // Sums the lanes of the shares of keys i .. i + kKeys - 1.

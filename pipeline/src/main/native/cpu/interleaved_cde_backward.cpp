@@ -31,7 +31,7 @@ struct Space {
 
   Space(float *base, int64_t count, int64_t size, int64_t coefficients, int64_t controls) : pieces(base) {
     auto take_indices = [&](int64_t n) {
-      return reinterpret_cast<int32_t *>(pieces.take((n + kLanes - 1) / kLanes));
+      return reinterpret_cast<int32_t *>(pieces.take(padded(n) / kLanes));
     };
     scratch = pieces.take(size);
     c = pieces.take(coefficients);

@@ -26,7 +26,7 @@ struct Geometry {
   int tile;        // sequences that go through time together
 
   explicit Geometry(int64_t states)
-      : states(states), padded((states + kLanes - 1) / kLanes * kLanes), stride((padded + 15) / 16 * 16) {
+      : states(states), padded(SSM_NAMESPACE::padded(states)), stride((padded + 15) / 16 * 16) {
     if (stride / 16 % 2 == 0) stride += 16;
     // Three vectors per sequence stay in the second-level cache beside the matrices.
     const int64_t fitting = 49152 / (3 * stride);

@@ -42,14 +42,6 @@ SSM_INLINE Floats sums_of_lanes(int64_t first, int64_t count, F f) {
   return sums_of_lanes_from<kLanes>(first, inside);
 }
 
-// Steps between two stored states in a backward; its square reaches the longest sequence, so that memory grows
-// with the square root of the length.
-inline int64_t chunk_length(int64_t longest) {
-  int64_t chunk = 32;
-  while (chunk * chunk < longest) chunk += 16;
-  return chunk;
-}
-
 inline int64_t chunk_count(int64_t length, int64_t chunk) { return (length + chunk - 1) / chunk; }
 
 // Long sequences are cut into blocks of chunks, so that the states at the beginnings of both stay few: one

@@ -6,6 +6,9 @@
 
 namespace SSM_NAMESPACE {
 
+// n, rounded up to whole vectors.
+SSM_INLINE int64_t padded(int64_t n) { return (n + kLanes - 1) / kLanes * kLanes; }
+
 SSM_INLINE Floats load_up_to(const float *p, int64_t count) {
   return count >= kLanes ? load(p) : load_part(p, static_cast<int>(count));
 }

@@ -12,6 +12,14 @@ namespace {
 
 using namespace s4d_scan;
 
+// Steps between two stored states in a backward; its square reaches the longest sequence, so that memory grows
+// with the square root of the length.
+int64_t chunk_length(int64_t longest) {
+  int64_t chunk = 32;
+  while (chunk * chunk < longest) chunk += 16;
+  return chunk;
+}
+
 struct Space {
   float *parameters;   // [N][6][lanes]
   float *dparameters;  // [N][6][lanes]

@@ -78,17 +78,12 @@ SSM_INLINE void for_each_step(int64_t row, int64_t steps, int64_t first, int64_t
       f(l, v, row + l, first + v * kLanes, columns - first - v * kLanes);
 }
 
-// Asks for a row before it is needed: rows of a group are too short and too far apart for the processor to foresee.
-SSM_INLINE void prefetch(const float *rows, int64_t stride, int64_t row, int64_t column) {
-  __builtin_prefetch(rows + row * stride + column);
-}
-
 // softplus(delta_raw + bias) and its product with u; where asked for, the derivative of the softplus too. `next` is the
 // row of the following chunk.
 SSM_INLINE void load_step(const Operands &x, int64_t row, int64_t next, int64_t column, int64_t count, float *delta,
                           float *input, float *rate = nullptr) {
-  prefetch(x.delta_raw, x.delta_raw_stride, next, column);
-  prefetch(x.u, x.u_stride, next, column);
+  prefetch(x.delta_raw + next * x.delta_raw_stride + column, 1);
+  prefetch(x.u + next * x.u_stride + column, 1);
   const Floats bias = x.delta_bias == nullptr ? Floats{} : load_up_to(x.delta_bias + column, count);
   Floats derivative;
   const Floats d = softplus_and_derivative(

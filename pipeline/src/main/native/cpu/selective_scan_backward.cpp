@@ -138,7 +138,7 @@ int32_t selective_scan_backward_f32(
     if (states == 0) std::memset(steps, 0, kVectors * kStride * kLanes * sizeof(float));
 
   for (int64_t first = 0; first < columns; first += kGroupColumns) {
-    const int64_t vectors = std::min(kVectors, (columns - first + kLanes - 1) / kLanes);
+    const int64_t vectors = std::min(kVectors, padded(columns - first) / kLanes);
     auto for_each = [&](auto f) {
       for (int64_t v = 0; v < vectors; ++v) f(v, first + v * kLanes, columns - first - v * kLanes);
     };
@@ -190,10 +190,10 @@ int32_t selective_scan_backward_f32(
           const int64_t at = (v * kStride + l) * kLanes;
           const int64_t next = r - kChunk;
           load_step(operands, r, next, column, count, space.delta + at, space.input + at, space.rate + at);
-          prefetch(dy, dy_stride, next, column);
-          if (gate != nullptr) prefetch(gate, gate_stride, next, column);
-          prefetch(du, du_stride, r, column);
-          prefetch(ddelta_raw, ddelta_raw_stride, r, column);
+          prefetch(dy + next * dy_stride + column, 1);
+          if (gate != nullptr) prefetch(gate + next * gate_stride + column, 1);
+          prefetch(du + r * du_stride + column, 1);
+          prefetch(ddelta_raw + r * ddelta_raw_stride + column, 1);
           Floats g = load_up_to(dy + r * dy_stride + column, count);
           if (gate != nullptr) {
             const Floats z = load_up_to(gate + r * gate_stride + column, count), q = sigmoid(z), silu = z * q;

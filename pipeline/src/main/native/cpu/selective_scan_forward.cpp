@@ -53,7 +53,7 @@ int32_t selective_scan_forward_f32(int64_t batch, const int32_t *offsets, int64_
   const int64_t matrix = states * kLanes;
   for (int64_t i = 0; i < kVectors * kStride && states == 0; ++i) store(space.output + i * kLanes, Floats{});
   for (int64_t first = 0; first < columns; first += kGroupColumns) {
-    const int64_t vectors = std::min(kVectors, (columns - first + kLanes - 1) / kLanes);
+    const int64_t vectors = std::min(kVectors, padded(columns - first) / kLanes);
     auto for_each = [&](auto f) {
       for (int64_t v = 0; v < vectors; ++v) f(v * matrix, first + v * kLanes, columns - first - v * kLanes);
     };
@@ -77,8 +77,8 @@ int32_t selective_scan_forward_f32(int64_t batch, const int32_t *offsets, int64_
         for_each_step(row, steps, first, columns, [&](int64_t l, int64_t v, int64_t r, int64_t column, int64_t count) {
           const int64_t at = (v * kStride + l) * kLanes;
           load_step(operands, r, r + kChunk, column, count, space.delta + at, space.input + at);
-          prefetch(y, y_stride, r, column);
-          if (gate != nullptr) prefetch(gate, gate_stride, r, column);
+          prefetch(y + r * y_stride + column, 1);
+          if (gate != nullptr) prefetch(gate + r * gate_stride + column, 1);
         });
         for (int64_t v = 0; v < vectors; ++v)
           for_each_block(states, [&](auto size, int64_t n) {

@@ -10,8 +10,6 @@
 namespace SSM_NAMESPACE {
 namespace structured_cde {
 
-inline int64_t padded(int64_t count) { return (count + kLanes - 1) / kLanes * kLanes; }
-
 // f(n) for every vector that begins at n.
 template <typename F>
 SSM_INLINE void for_lanes(int64_t count, F f) {

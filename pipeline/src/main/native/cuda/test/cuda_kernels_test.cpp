@@ -9,6 +9,7 @@
 #include <random>
 #include <vector>
 
+#include "device.h"
 #include "ssm.h"
 #include "ssm_cuda.h"
 
@@ -117,9 +118,7 @@ class Case {
 // Of d channels by n states; with kept states, the processor keeps its own.
 void selective_scan(Case &c, int64_t d, int64_t n, bool keeps) {
   const int64_t b = c.batch, t = c.rows;
-  int64_t chunks = 0;
-  for (int64_t s = 0; s < b; ++s)
-    chunks += (c.offsets[s + 1] - c.offsets[s] + SSM_CUDA_SELECTIVE_SCAN_CHUNK - 1) / SSM_CUDA_SELECTIVE_SCAN_CHUNK;
+  const int64_t chunks = kept_rows(b, c.offsets.data());
   ssm_cuda_matrix kept = {nullptr, 0, 0, 0};
   if (keeps) {
     kept = {nullptr, chunks, d * n, d * n};
@@ -466,18 +465,9 @@ void run(ssm_cuda_context *context, const char *name, const std::function<void(C
 }  // namespace
 
 int main() {
-  std::setvbuf(stdout, nullptr, _IOLBF, 0);
-  int32_t count = 0;
-  if (ssm_cuda_device_count(&count) != 0) {
-    std::printf("skipped: %s\n", ssm_cuda_error());
-    return 77;
-  }
-  ssm_cuda_context *context = nullptr;
-  if (ssm_cuda_open(0, 0, 0, &context) != 0) {
-    std::printf("%s\n", ssm_cuda_error());
-    return 1;
-  }
-  std::printf("%s\n", ssm_cuda_description(context));
+  int status = 0;
+  ssm_cuda_context *const context = open_device(&status);
+  if (context == nullptr) return status;
   run(context, "layers", layers);
   run(context, "selective_scan", [](Case &c) { selective_scan(c); });
   std::vector<int32_t> many(300);

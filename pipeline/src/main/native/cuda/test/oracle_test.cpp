@@ -7,7 +7,9 @@
 #include <stdexcept>
 #include <vector>
 
+#include "device.h"
 #include "oracle.h"
+#include "ssm.h"
 #include "ssm_cuda.h"
 
 namespace {
@@ -167,9 +169,6 @@ void gemm(const Run &run, bool transpose_a, bool transpose_b, float alpha, const
 void selective_scan(const Run &run, bool keeps) {
   const int64_t d = run.c.count("channels"), n = run.c.count("state"), b = run.batch, t = run.rows;
   const int32_t *const offsets = run.offsets.data();
-  int64_t chunks = 0;
-  for (int64_t s = 0; s < b; ++s)
-    chunks += (offsets[s + 1] - offsets[s] + SSM_CUDA_SELECTIVE_SCAN_CHUNK - 1) / SSM_CUDA_SELECTIVE_SCAN_CHUNK;
   const bool gated = run.c.has("inputs/z"), started = run.c.has("inputs/h0");
   const ssm_cuda_selective_scan scan = {run.load_steps("inputs/u", d),
                                         run.load_steps("inputs/delta_raw", d),
@@ -182,7 +181,7 @@ void selective_scan(const Run &run, bool keeps) {
                                         run.load_or_absent("inputs/h0", b, d * n),
                                         run.space(t, d),
                                         run.space(b, d * n),
-                                        keeps ? run.space(chunks, d * n) : ssm_cuda_matrix{}};
+                                        keeps ? run.space(kept_rows(b, offsets), d * n) : ssm_cuda_matrix{}};
   run.require(ssm_cuda_selective_scan_forward(run.context, b, offsets, &scan));
   run.output("y", scan.y, run.steps("outputs/y", d));
   run.output("h_last", scan.last);
@@ -209,9 +208,6 @@ void selective_scan(const Run &run, bool keeps) {
   if (started) run.gradient("h0", g.dinitial);
 }
 
-// Solvers as in ssm.h; the exponential one is that of structured transitions, of one block.
-constexpr int32_t kEuler = 0, kRk4 = 1, kExponential = 2;
-
 void linear_cde(const Run &run) {
   const int64_t w = run.c.count("omega"), n = run.c.count("state"), x = run.c.count("xi"), b = run.batch, t = run.rows;
   const int32_t *const offsets = run.offsets.data();
@@ -224,7 +220,7 @@ void linear_cde(const Run &run) {
                         ddrive = driven ? run.zeros(n, x) : ssm_cuda_matrix{}, dinitial = run.space(b, n);
   ssm_cuda_matrix da;
   if (run.c.name.find("exponential") == std::string::npos) {
-    const int32_t solver = run.c.name.find("rk4") == std::string::npos ? kEuler : kRk4;
+    const int32_t solver = run.c.name.find("rk4") == std::string::npos ? SSM_CDE_EULER : SSM_CDE_RK4;
     da = run.zeros(w * n, n);
     const ssm_cuda_linear_cde solve = {domega, run.load("inputs/A", w * n, n), dxi, drive, initial, y, last};
     run.require(ssm_cuda_linear_cde_forward(run.context, solver, b, offsets, &solve));
@@ -236,11 +232,13 @@ void linear_cde(const Run &run) {
     if (driven) gemm(run, false, true, 1, dxi, drive, 0, force);
     da = run.zeros(w, n * n);
     const ssm_cuda_structured_cde solve = {domega, run.load("inputs/A", w, n * n), force, initial, y, last};
-    run.require(ssm_cuda_structured_cde_forward(run.context, kExponential, 0, n, n, nullptr, nullptr, b, offsets,
-                                                &solve));
+    // That of structured transitions; one block is the dense one.
+    const int32_t solver = SSM_CDE_EXPONENTIAL, blocks = SSM_TRANSITION_BLOCK_DIAGONAL;
+    run.require(
+        ssm_cuda_structured_cde_forward(run.context, solver, blocks, n, n, nullptr, nullptr, b, offsets, &solve));
     const ssm_cuda_structured_cde_gradients g = {dy, {}, ddomega, da, dforce, dinitial};
-    run.require(ssm_cuda_structured_cde_backward(run.context, kExponential, 0, n, n, nullptr, nullptr, b, offsets,
-                                                 &solve, &g));
+    run.require(
+        ssm_cuda_structured_cde_backward(run.context, solver, blocks, n, n, nullptr, nullptr, b, offsets, &solve, &g));
     if (driven) {
       gemm(run, false, false, 1, dforce, drive, 0, ddxi);
       gemm(run, true, false, 1, dforce, dxi, 0, ddrive);
@@ -292,8 +290,10 @@ void slice(const Run &run) {
     }
     row_begin[n] = static_cast<int32_t>(entries.size());
   }
-  // Structures as in ssm.h.
-  const int32_t structure = kind == "dplr" ? 1 : kind == "walsh_hadamard" ? 2 : kind == "sparse" ? 3 : 0;
+  const int32_t structure = kind == "dplr"             ? SSM_TRANSITION_LOW_RANK
+                            : kind == "walsh_hadamard" ? SSM_TRANSITION_WALSH_HADAMARD
+                            : kind == "sparse"         ? SSM_TRANSITION_SPARSE
+                                                       : SSM_TRANSITION_BLOCK_DIAGONAL;
   const int64_t size = kind == "block_diagonal" ? run.c.count("block") : kind == "dplr" ? run.c.count("rank")
                        : kind == "diagonal"     ? 1
                                                 : 0;
@@ -303,13 +303,13 @@ void slice(const Run &run) {
   const int64_t p = static_cast<int64_t>(values.size()) / w;
   const ssm_cuda_structured_cde solve = {run.load("inputs/domega", t, w), run.load(values, w, p), {},
                                          run.load("inputs/y0", b, n),     run.space(t, n),        run.space(b, n)};
-  run.require(ssm_cuda_structured_cde_forward(run.context, kEuler, structure, n, size, begins, places, b,
+  run.require(ssm_cuda_structured_cde_forward(run.context, SSM_CDE_EULER, structure, n, size, begins, places, b,
                                               run.offsets.data(), &solve));
   run.output("y", solve.y);
   run.output("last", solve.last, run.last_rows("outputs/y", n));
   const ssm_cuda_structured_cde_gradients g = {run.load("cotangents/y", t, n), {}, run.space(t, w), run.zeros(w, p),
                                                {},                             run.space(b, n)};
-  run.require(ssm_cuda_structured_cde_backward(run.context, kEuler, structure, n, size, begins, places, b,
+  run.require(ssm_cuda_structured_cde_backward(run.context, SSM_CDE_EULER, structure, n, size, begins, places, b,
                                                run.offsets.data(), &solve, &g));
   run.gradient("domega", g.ddomega);
   run.gradient("coefficients", g.dcoefficients, coefficients(run, "gradients", entries));
@@ -347,14 +347,14 @@ void diagonal_scan(const Run &run) {
   if (started) run.gradient("h0", g.dinitial, values("gradients/h0"));
 }
 
-constexpr int32_t kZeroOrderHold = 0;  // as in ssm.h
+constexpr int32_t kRule = SSM_DISCRETIZATION_ZERO_ORDER_HOLD;
 
 void s4d(const Run &run) {
   const int64_t d = run.c.count("channels"), width = 2 * run.c.count("state"), b = run.batch, t = run.rows;
   const int32_t *const offsets = run.offsets.data();
   const ssm_cuda_matrix log_step = run.load("inputs/log_dt", d, 1), a = run.load_complex("inputs/A", d, width),
                         a_bar = run.space(d, width), b_bar = run.space(d, width);
-  run.require(ssm_cuda_discretize_forward(run.context, kZeroOrderHold, &log_step, &a, &a_bar, &b_bar));
+  run.require(ssm_cuda_discretize_forward(run.context, kRule, &log_step, &a, &a_bar, &b_bar));
   const ssm_cuda_s4d_scan scan = {run.load("inputs/u", t, d),           a_bar, b_bar,
                                   run.load_complex("inputs/C", d, width), run.load("inputs/Dskip", 1, d),
                                   {},                                   run.space(t, d), {}};
@@ -364,7 +364,7 @@ void s4d(const Run &run) {
                                          run.zeros(d, width), run.zeros(d, width), run.zeros(1, d), {}};
   run.require(ssm_cuda_s4d_scan_backward(run.context, b, offsets, &scan, &g));
   const ssm_cuda_matrix dlog_step = run.zeros(d, 1), da = run.zeros(d, width);
-  run.require(ssm_cuda_discretize_backward(run.context, kZeroOrderHold, &log_step, &a, &g.da_bar, &g.db_bar,
+  run.require(ssm_cuda_discretize_backward(run.context, kRule, &log_step, &a, &g.da_bar, &g.db_bar,
                                            &dlog_step, &da));
   run.gradient("u", g.du);
   run.gradient("A", da, run.complex_rows("gradients/A", width));
@@ -404,7 +404,7 @@ void s5(const Run &run) {
                         out = run.load_complex("inputs/C", d, columns), skip = run.load("inputs/Dskip", 1, d),
                         a_bar = run.space(1, columns), b_bar = run.space(1, columns), x = run.space(t, columns),
                         y = run.space(t, d);
-  run.require(ssm_cuda_discretize_forward(run.context, kZeroOrderHold, &log_step, &lambda, &a_bar, &b_bar));
+  run.require(ssm_cuda_discretize_forward(run.context, kRule, &log_step, &lambda, &a_bar, &b_bar));
   gemm(run, false, true, 1, u, in, 0, x);
   const ssm_cuda_diagonal_scan scan = {
       a_bar, x, b_bar, started ? run.load_complex("inputs/x0", b, columns) : ssm_cuda_matrix{},
@@ -427,7 +427,7 @@ void s5(const Run &run) {
   run.require(ssm_cuda_diagonal_scan_backward(run.context, b, offsets, 1, 1, &scan, &g));
   const ssm_cuda_matrix dlog_step = run.zeros(1, states), dlambda = run.zeros(1, columns), du = run.space(t, d),
                         din = run.zeros(columns, d), dskip = run.zeros(1, d);
-  run.require(ssm_cuda_discretize_backward(run.context, kZeroOrderHold, &log_step, &lambda, &g.da, &g.dgain,
+  run.require(ssm_cuda_discretize_backward(run.context, kRule, &log_step, &lambda, &g.da, &g.dgain,
                                            &dlog_step, &dlambda));
   gemm(run, false, false, 1, g.db, in, 0, du);
   run.require(ssm_cuda_add_scaled_columns(run.context, &skip, &dy, &du));
@@ -569,9 +569,9 @@ void causal_attention(const Run &run) {
   run.gradient("v", g.dv);
 }
 
-// A recurrent cell, numbered as in ssm.h, with the products of the input around the scan.
+// A recurrent cell with the products of the input around the scan.
 void recurrent_scan(const Run &run, bool lstm) {
-  const int32_t cell = lstm ? 1 : 0;
+  const int32_t cell = lstm ? SSM_CELL_LSTM : SSM_CELL_TANH;
   const int64_t h = run.c.count("hidden"), input = run.c.count("input"), b = run.batch, t = run.rows;
   const int64_t gates = lstm ? 4 * h : h, state = lstm ? 2 * h : h;
   const int32_t *const offsets = run.offsets.data();
@@ -714,18 +714,9 @@ bool check(ssm_cuda_context *context, const oracle::Case &c) {
 }  // namespace
 
 int main() {
-  std::setvbuf(stdout, nullptr, _IOLBF, 0);
-  int32_t count = 0;
-  if (ssm_cuda_device_count(&count) != 0) {
-    std::printf("skipped: %s\n", ssm_cuda_error());
-    return 77;
-  }
-  ssm_cuda_context *context = nullptr;
-  if (ssm_cuda_open(0, 0, 0, &context) != 0) {
-    std::printf("%s\n", ssm_cuda_error());
-    return 1;
-  }
-  std::printf("%s\n", ssm_cuda_description(context));
+  int status = 0;
+  ssm_cuda_context *const context = open_device(&status);
+  if (context == nullptr) return status;
   std::map<std::string, int> checked;
   for (const oracle::Case &c : oracle::cases()) {
     try {

@@ -118,7 +118,7 @@ public final class ShardWorker {
     Pass.Dropout dropout = new Pass.Dropout(seed, step.step());
     LossSums losses = LossSums.ZERO;
     String failure = null;
-    int most = order.microBatch() == 0 ? Math.max(1, rows.length) : order.microBatch();
+    int most = order.microBatch() == 0 ? rows.length : order.microBatch();
     for (int from = 0; from < rows.length && failure == null; from += most) {
       int to = Math.min(rows.length, from + most);
       SequenceBatch batch = shard.training().batch(Arrays.copyOfRange(rows, from, to));

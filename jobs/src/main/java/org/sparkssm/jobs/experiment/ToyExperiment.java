@@ -247,12 +247,13 @@ final class ToyExperiment implements Experiment {
   @Override
   public Findings conclude(Results results, Scale scale) {
     Findings findings = new Findings();
+    String cde = chosenCde(results);
     for (String task : TASKS) {
       Results of = results.where("task", task);
       table(findings, task, of);
-      figure(findings, task, of, chosenCde(results));
+      figure(findings, task, of, cde);
     }
-    claims(findings, results);
+    claims(findings, results, cde);
     return findings;
   }
 
@@ -344,8 +345,7 @@ final class ToyExperiment implements Experiment {
     }
   }
 
-  private static void claims(Findings findings, Results results) {
-    String cde = chosenCde(results);
+  private static void claims(Findings findings, Results results, String cde) {
     solved(
         findings,
         results,
