@@ -127,8 +127,8 @@ final class WordProblemExperiment implements Experiment {
   public List<Cell> cells(Scale scale) {
     List<Cell> cells = new ArrayList<>();
     for (int seed = 1; seed <= seeds(scale); seed++) {
-      for (String layer : PUBLISHED.keySet()) {
-        for (int length : lengths(scale)) {
+      for (int length : lengths(scale)) {
+        for (String layer : PUBLISHED.keySet()) {
           cells.add(Cell.of("layer", layer, "length", length, "seed", seed));
         }
       }
