@@ -47,6 +47,9 @@ final class BenchmarkExperiment implements Experiment {
     MODELS.put(STACKED, new Model("{\"kind\":\"mamba\",\"state\":16}", 2));
   }
 
+  /** How far below the best accuracy is near it. */
+  private static final double NEAR = 0.05;
+
   private final List<String> data;
 
   /**
@@ -184,6 +187,7 @@ final class BenchmarkExperiment implements Experiment {
               figure(findings, name, of);
               claim(findings, name, of, DENSE);
               claim(findings, name, of, STACKED);
+              signatureClaim(findings, name, of);
             });
     findings.table(
         "Accuracy on the test split over the seeds.",
@@ -247,6 +251,30 @@ final class BenchmarkExperiment implements Experiment {
                 percent(high),
                 percent(low),
                 verdict == Verdict.OPEN ? "; the bands of the seeds overlap" : ""));
+  }
+
+  private static void signatureClaim(Findings findings, String name, Results results) {
+    Results signature = results.where("model", SIGNATURE);
+    String claim =
+        "%s: %s with a linear classifier comes within %.0f points of the best model."
+            .formatted(name, SIGNATURE, 100 * NEAR);
+    double best = 0;
+    for (String model : MODELS.keySet()) {
+      Results runs = results.where("model", model);
+      if (!runs.isEmpty()) {
+        best = Math.max(best, runs.band("accuracy").mean());
+      }
+    }
+    if (signature.isEmpty() || best == 0) {
+      findings.claim(claim, Verdict.OPEN, "cells are missing");
+      return;
+    }
+    double accuracy = signature.band("accuracy").mean();
+    findings.claim(
+        claim,
+        Verdict.of(accuracy >= best - NEAR),
+        "accuracy %.1f %% against %.1f %%, the mean of the best model's seeds"
+            .formatted(100 * accuracy, 100 * best));
   }
 
   private static String percent(Band band) {
