@@ -66,7 +66,7 @@ final class WordProblemExperiment implements Experiment {
             + " length to validate on; blocks with norms and residuals; cross-entropy at every step,"
             + " accuracy over all steps; blocks are added until it exceeds 90 %%, at most %d; Linear"
             + " CDE of width and state %d, Euler, one A_i a token, others of width %d and state %d; %d"
-            + " epochs of AdamW in batches of %d with warm-up and cosine; activation and learning rate"
+            + " epochs (Linear CDE: %d) of AdamW in batches of %d with warm-up and cosine; activation and learning rate"
             + " %s for the Linear CDE, %s for Mamba, %s for S4D; %d seed%s. The paper has width 1024 and state 64, or 256 for the Linear CDE.")
         .formatted(
             count(scale),
@@ -76,6 +76,7 @@ final class WordProblemExperiment implements Experiment {
             width(scale),
             state(scale),
             epochs(scale),
+            cdeEpochs(scale),
             BATCH,
             TRAINING.get("linear-cde"),
             TRAINING.get("mamba"),
@@ -103,10 +104,10 @@ final class WordProblemExperiment implements Experiment {
       Map.of(
           "linear-cde", new Training("none", 0.002),
           "mamba", new Training("gelu", 0.001),
-          "s4d", new Training("glu", 0.002));
+          "s4d", new Training("glu", 0.001));
 
   private static long count(Scale scale) {
-    return scale.pick(1_000L, 300_000L, 1_000_000L);
+    return scale.pick(1_000L, 600_000L, 1_000_000L);
   }
 
   private static long held(Scale scale) {
@@ -135,7 +136,11 @@ final class WordProblemExperiment implements Experiment {
   }
 
   private static int epochs(Scale scale) {
-    return scale.pick(2, 20, 100);
+    return scale.pick(2, 10, 100);
+  }
+
+  private static int cdeEpochs(Scale scale) {
+    return scale.pick(2, 2, 20);
   }
 
   private static int seeds(Scale scale) {
@@ -168,12 +173,13 @@ final class WordProblemExperiment implements Experiment {
           workbench.data("a5", count(scale) / (length - 1), shorter, List.of(), 1);
       rows = rows.union(without(words, rows(data, shorter * IDS, false)));
     }
+    boolean dense = layer.equals("linear-cde");
     Training training = TRAINING.get(layer);
     ObjectNode values = JSON.createObjectNode();
     double best = 0;
     for (int blocks = 1; blocks <= mostBlocks(scale) && best < SOLVED; blocks++) {
       ObjectNode spec =
-          layer.equals("linear-cde")
+          dense
               ? Models.tokens(
                   layer,
                   TOKEN_CONTROL.formatted(cdeWidth(scale)),
@@ -187,7 +193,7 @@ final class WordProblemExperiment implements Experiment {
               rows,
               spec,
               new Workbench.Recipe(
-                  epochs(scale),
+                  dense ? cdeEpochs(scale) : epochs(scale),
                   BATCH,
                   training.learningRate(),
                   0,
