@@ -4,17 +4,17 @@
 // shuffles, of the bundles of a block through shared memory, of the blocks, where several share a head's values, by a
 // kernel after it.
 //
-// Numbers that move through the device's memory, per step and head of K keys and V values, without a phase (which is read
-// and whose gradient is written beside those of log_alpha, with a sum more, and with twice the states), where n blocks
-// share the values:
+// Numbers that move through the device's memory, per step and head of K keys and V values, where n blocks share the
+// values, without a phase (it is read, and its gradient written, beside those of log_alpha; there are four sums for
+// three, and twice the states):
 //   forward:   q, k, log_alpha read by every block, v read, o written       3 K n + 2 V
 //   backward:  the first pass: k, log_alpha, v read, states written         2 K n + V + K V / 16
 //              the second: q, k, log_alpha, the states, v, d_o read,
-//              dv written                                                   3 K n + 3 V + K V / 16, the last once for each
-//                                                                           step where shared memory holds but one state
+//              dv written                                                   3 K n + 3 V + K V / 16
 //              dq, dk, dlog_alpha written                                   3 K
 //              where n > 1, their sums written and read, log_alpha read     6 K n + K
-// n is V over 32 for each bundle of a block, rounded up. For K = V = 64 and two bundles these are 320, as many as must
+// n is V over 32 times the bundles of a block, rounded up. Where shared memory holds the state of one step alone, the
+// second pass reads those of a tile for each of its steps. For K = V = 64 and two bundles these are 320, as many as must
 // move, and 1280, of which 576 must; 512 are states. Where there are too few sequences and heads for two bundles, or too
 // little shared memory, they are 512 and 2432, of which what blocks read again, and their sums, are soon found in the
 // second-level cache.
@@ -32,8 +32,8 @@ constexpr int most_threads(int states_per_thread, bool complex) {
 }
 
 // Numbers of a state, and sums over values, for each key: those of dq, dk and the decay's parts.
-constexpr int parts_of(bool complex) { return complex ? 2 : 1; }
-constexpr int sums_of(bool complex) { return complex ? 4 : 3; }
+__host__ __device__ constexpr int parts_of(bool complex) { return complex ? 2 : 1; }
+__host__ __device__ constexpr int sums_of(bool complex) { return complex ? 4 : 3; }
 
 struct Operands {
   Segments segments;
@@ -316,8 +316,8 @@ __global__ void __launch_bounds__(most_threads(kStates, kComplex))
               store_gradients<kComplex>(g, r, place.key(p, n), tile.decay_re[part * padded + i],
                                         tile.imaginary(part * padded + i), total);
           } else {
-            float *const share = shares +
-                                 ((place.value_block * p.segments.rows + r) * p.grid.heads + place.head) * kSums * padded;
+            const int64_t of_head = (place.value_block * p.segments.rows + r) * p.grid.heads + place.head;
+            float *const share = shares + of_head * kSums * padded;
 #pragma unroll
             for (int k = 0; k < kSums; ++k) share[k * padded + n] = total[k];
           }

@@ -103,7 +103,8 @@ __global__ void run_tiles(Operands p, float *starts) {
   }
 }
 
-// Holds the states of `kept` steps. shares: [groups][kParameters N + 1][D], of the gradients of the parameters, then of skip.
+// Holds the states of `kept` steps. shares: [groups][kParameters N + 1][D], of the gradients of the parameters, then of
+// skip.
 template <int kStates>
 __global__ void run_back(Operands p, int kept, ssm_cuda_s4d_scan_gradients g, const float *starts, float *shares) {
   const int lane = threadIdx.x, warp = threadIdx.y, warps = p.grid.warps, first = warp * kStates;

@@ -262,7 +262,8 @@ void gated_linear_attention(Case &c, int64_t heads, int64_t k, int64_t v) {
 
 void gated_linear_attention(Case &c) {
   gated_linear_attention(c, 2, 12, 40);
-  for (int64_t keys : {70, 128}) gated_linear_attention(c, 1, keys, 3);  // not all states of a tile are held, or only one
+  // Not all states of a tile are held, or only one.
+  for (int64_t keys : {70, 128}) gated_linear_attention(c, 1, keys, 3);
 }
 
 // Enough sequences for blocks of two bundles of values, of which one has all of a head's, and of which two share them.
@@ -488,8 +489,9 @@ void upload(Case &c) {
     return m;
   };
   const ssm_cuda_matrix u = space(t, d), y = space(t, d), dlogits = space(t, d), table = space(vocabulary, d);
+  const ssm_cuda_matrix kept = space(kept_rows(c.batch, c.offsets.data()), d * n);
   const ssm_cuda_selective_scan scan = {u,  space(t, d), {}, space(d, n), space(t, n), space(t, n),
-                                        {}, {},          {}, y,           {},          space(kept_rows(c.batch, c.offsets.data()), d * n)};
+                                        {}, {},          {}, y,           {},          kept};
   const ssm_cuda_recurrent_scan recurrence = {space(t, d), space(d, d), {}, space(t, d), {}, {}};
   int64_t mark[2], start[4], after[4];
   ssm_cuda_mark(c.context, mark);
