@@ -145,41 +145,29 @@ void *Staging::take(size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
   return piece;
 }
 
-KeptOffsets::~KeptOffsets() {
-  for (const Kept &kept : kept_) cudaFree(kept.device);
+void Uploaded::add(const int64_t mark[2], const void *values, size_t bytes, const void *device) {
+  const char *const begin = static_cast<const char *>(values);
+  arrays_.push_back({{mark[0], mark[1]}, std::vector<char>(begin, begin + bytes), device});
 }
 
-const int32_t *KeptOffsets::on_device(const int32_t *offsets, int64_t count, Staging &staging, cudaStream_t stream) {
-  const size_t numbers = static_cast<size_t>(count), bytes = numbers * sizeof(int32_t);
-  for (int i : {latest_, 1 - latest_})
-    if (kept_[i].values.size() == numbers && std::memcmp(kept_[i].values.data(), offsets, bytes) == 0) {
-      latest_ = i;
-      return kept_[i].device;
-    }
-  Kept &kept = kept_[1 - latest_];
-  kept.values.clear();
-  if (kept.room < numbers) {
-    check(cudaFree(kept.device), "freeing memory of the GPU");
-    kept.device = nullptr;
-    kept.room = 0;
-    void *pointer = nullptr;
-    check(cudaMalloc(&pointer, 2 * bytes), "allocating memory of the GPU for offsets");
-    kept.device = static_cast<int32_t *>(pointer);
-    kept.room = 2 * numbers;
-  }
-  void *const pinned = staging.take(bytes, cudaMemcpyHostToDevice, stream);
-  std::memcpy(pinned, offsets, bytes);
-  check(cudaMemcpyAsync(kept.device, pinned, bytes, cudaMemcpyHostToDevice, stream), "copying to the GPU");
-  kept.values.assign(offsets, offsets + numbers);
-  latest_ = 1 - latest_;
-  return kept.device;
+const void *Uploaded::find(const void *values, size_t bytes) const {
+  for (const Array &array : arrays_)
+    if (array.values.size() == bytes && std::memcmp(array.values.data(), values, bytes) == 0) return array.device;
+  return nullptr;
 }
 
-void Scratch::upload_bytes(const void *source, size_t bytes, void *target) {
-  if (bytes == 0) return;
+void Uploaded::back_to(const int64_t mark[2]) {
+  while (!arrays_.empty() && arrays_.back().mark >= std::make_pair(mark[0], mark[1])) arrays_.pop_back();
+}
+
+const void *Scratch::upload_bytes(const void *source, size_t bytes) {
+  if (bytes == 0) return nullptr;
+  if (const void *const there = context_.uploaded.find(source, bytes)) return there;
+  void *const target = floats(divide_up(static_cast<int64_t>(bytes), 4));
   void *const pinned = context_.staging.take(bytes, cudaMemcpyHostToDevice, context_.stream);
   std::memcpy(pinned, source, bytes);
   check(cudaMemcpyAsync(target, pinned, bytes, cudaMemcpyHostToDevice, context_.stream), "copying to the GPU");
+  return target;
 }
 
 Segments upload_segments(Scratch &scratch, int64_t batch, const int32_t *offsets) {
@@ -190,15 +178,7 @@ Segments upload_segments(Scratch &scratch, int64_t batch, const int32_t *offsets
     expect(length >= 0, "segments", "offsets do not decrease");
     if (length > longest) longest = length;
   }
-  return {scratch.offsets(offsets, batch + 1), batch, offsets[batch], longest};
-}
-
-void download(ssm_cuda_context &context, const void *source, size_t bytes, void *target) {
-  if (bytes == 0) return;
-  void *const pinned = context.staging.take(bytes, cudaMemcpyDeviceToHost, context.stream);
-  check(cudaMemcpyAsync(pinned, source, bytes, cudaMemcpyDeviceToHost, context.stream), "copying from the GPU");
-  check(cudaStreamSynchronize(context.stream), "running on the GPU");
-  std::memcpy(target, pinned, bytes);
+  return {scratch.upload(offsets, batch + 1), batch, offsets[batch], longest};
 }
 
 void expect(bool holds, const char *operation, const char *sentence) {
@@ -253,6 +233,9 @@ ssm_cuda_context::ssm_cuda_context(int device, int64_t memory_limit, bool tf32)
   check(cudaRuntimeGetVersion(&runtime), "asking the runtime");
   cudaDeviceProp properties;
   check(cudaGetDeviceProperties(&properties, device), "asking the GPU");
+  void *pointer = nullptr;
+  check(cudaMalloc(&pointer, SSM_CUDA_TOTALS * sizeof(double)), "allocating memory of the GPU for totals");
+  totals = static_cast<double *>(pointer);
   blas = new Blas(stream, tf32);
   char text[512];
   std::snprintf(text, sizeof text, "cuda %s, compute capability %d.%d, driver for CUDA %d.%d, runtime %d.%d, %s",
@@ -263,12 +246,13 @@ ssm_cuda_context::ssm_cuda_context(int device, int64_t memory_limit, bool tf32)
 
 ssm_cuda_context::~ssm_cuda_context() {
   delete blas;
+  cudaFree(totals);
   if (stream != nullptr) cudaStreamDestroy(stream);
 }
 
 extern "C" {
 
-int32_t ssm_cuda_abi_version(void) { return 2; }
+int32_t ssm_cuda_abi_version(void) { return 3; }
 
 const char *ssm_cuda_error(void) { return last_error.c_str(); }
 
@@ -313,7 +297,10 @@ int32_t ssm_cuda_take(ssm_cuda_context *context, int64_t floats, float **address
 
 void ssm_cuda_mark(const ssm_cuda_context *context, int64_t mark[2]) { context->memory.mark(mark); }
 
-void ssm_cuda_back_to(ssm_cuda_context *context, const int64_t mark[2]) { context->memory.back_to(mark); }
+void ssm_cuda_back_to(ssm_cuda_context *context, const int64_t mark[2]) {
+  context->memory.back_to(mark);
+  context->uploaded.back_to(mark);
+}
 
 int64_t ssm_cuda_bytes(const ssm_cuda_context *context) { return context->memory.bytes(); }
 
@@ -335,6 +322,20 @@ int32_t ssm_cuda_read(ssm_cuda_context *context, const ssm_cuda_matrix *source, 
   copy_rows(*context, *source, pinned, row_bytes(*source), source->data, stride_bytes(*source), cudaMemcpyDeviceToHost);
   check(cudaStreamSynchronize(context->stream), "running on the GPU");
   std::memcpy(target, pinned, bytes);
+  return SSM_CUDA_OK;
+} catch (...) {
+  return status_of_exception();
+}
+
+int32_t ssm_cuda_read_totals(ssm_cuda_context *context, int64_t count, double *values) try {
+  expect(count >= 0 && count <= SSM_CUDA_TOTALS, "read_totals", "there are not so many totals");
+  if (count == 0) return SSM_CUDA_OK;
+  const size_t bytes = static_cast<size_t>(count) * sizeof(double);
+  void *const pinned = context->staging.take(bytes, cudaMemcpyDeviceToHost, context->stream);
+  check(cudaMemcpyAsync(pinned, context->totals, bytes, cudaMemcpyDeviceToHost, context->stream),
+        "copying from the GPU");
+  check(cudaStreamSynchronize(context->stream), "running on the GPU");
+  std::memcpy(values, pinned, bytes);
   return SSM_CUDA_OK;
 } catch (...) {
   return status_of_exception();

@@ -68,21 +68,23 @@ class Staging {
   size_t size_ = 0, used_ = 0;
 };
 
-// Arrays of offsets on the device, kept from call to call: the operations of a pass over a batch share them, so they
-// are copied once. The last two that were asked for stay, which is as many as one operation has.
-class KeptOffsets {
+// Arrays of the processor that lie on the device since an upload, known by their content.
+class Uploaded {
  public:
-  ~KeptOffsets();
-  const int32_t *on_device(const int32_t *offsets, int64_t count, Staging &staging, cudaStream_t stream);
+  // `mark` is that of the memory before `device` was taken.
+  void add(const int64_t mark[2], const void *values, size_t bytes, const void *device);
+  // Null where no such array lies on the device.
+  const void *find(const void *values, size_t bytes) const;
+  // Forgets those whose memory was given back.
+  void back_to(const int64_t mark[2]);
 
  private:
-  struct Kept {
-    std::vector<int32_t> values;
-    int32_t *device = nullptr;
-    size_t room = 0;
+  struct Array {
+    std::pair<int64_t, int64_t> mark;
+    std::vector<char> values;
+    const void *device;
   };
-  Kept kept_[2];
-  int latest_ = 0;
+  std::vector<Array> arrays_;
 };
 
 // Matrix products by cuBLAS where that library is found, else by a kernel of ours.
@@ -118,7 +120,8 @@ struct ssm_cuda_context {
   cudaStream_t stream = nullptr;
   ssm::Memory memory;
   ssm::Staging staging;
-  ssm::KeptOffsets offsets;
+  ssm::Uploaded uploaded;
+  double *totals = nullptr;  // [SSM_CUDA_TOTALS], on the device
   ssm::Blas *blas = nullptr;
   std::string description;
 };
@@ -141,20 +144,14 @@ class Scratch {
   ssm_cuda_matrix matrix(int64_t rows, int64_t columns) { return {floats(rows * columns), rows, columns, columns}; }
   double *doubles(int64_t count) { return reinterpret_cast<double *>(floats(2 * count)); }
 
-  // A copy on the device.
+  // The array on the device: where an upload has brought it, else a copy.
   template <typename T>
   const T *upload(const T *source, int64_t count) {
-    T *target = reinterpret_cast<T *>(floats((count * static_cast<int64_t>(sizeof(T)) + 3) / 4));
-    upload_bytes(source, static_cast<size_t>(count) * sizeof(T), target);
-    return target;
-  }
-  // The same, which stays on the device for the next calls.
-  const int32_t *offsets(const int32_t *source, int64_t count) {
-    return context_.offsets.on_device(source, count, context_.staging, context_.stream);
+    return static_cast<const T *>(upload_bytes(source, static_cast<size_t>(count) * sizeof(T)));
   }
 
  private:
-  void upload_bytes(const void *source, size_t bytes, void *target);
+  const void *upload_bytes(const void *source, size_t bytes);
 
   ssm_cuda_context &context_;
   int64_t mark_[2];
@@ -166,7 +163,7 @@ struct Segments {
   int64_t batch, rows, longest;
 };
 
-// Checks offsets of the processor and copies them to the device, unless they are there.
+// Checks offsets of the processor and has them on the device.
 Segments upload_segments(Scratch &scratch, int64_t batch, const int32_t *offsets);
 
 __host__ __device__ inline bool present(const ssm_cuda_matrix &m) { return m.data != nullptr; }
@@ -180,9 +177,6 @@ void expect(bool holds, const char *operation, const char *sentence);
 
 void gemm(ssm_cuda_context &context, bool transpose_a, bool transpose_b, float alpha, const ssm_cuda_matrix &a,
           const ssm_cuda_matrix &b, float beta, const ssm_cuda_matrix &c);
-
-// Copies from the device and waits.
-void download(ssm_cuda_context &context, const void *source, size_t bytes, void *target);
 
 inline int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 

@@ -99,9 +99,9 @@ int32_t ssm_cuda_sum_products(ssm_cuda_context *context, const ssm_cuda_matrix *
   return status_of_exception();
 }
 
-int32_t ssm_cuda_sum_of_squares(ssm_cuda_context *context, const ssm_cuda_matrix *x, double *sum) try {
+int32_t ssm_cuda_sum_of_squares(ssm_cuda_context *context, const ssm_cuda_matrix *x, int32_t total) try {
   const int64_t columns = x->columns;
-  *sum = total_of(*context, x->rows * columns, [x = *x, columns] __device__(int64_t i) {
+  total_of(*context, total, x->rows * columns, [x = *x, columns] __device__(int64_t i) {
     const double value = at(x, i / columns, i % columns);
     return value * value;
   });

@@ -1,37 +1,56 @@
-// Gated linear attention, real and complex. A block takes 32 values of one head, one a lane; its warps share the keys.
-// The backward keeps states at the beginning of every tile of steps and recomputes them inside it; gradients of q, k and
-// the decays are sums over values: of the lanes by shuffles, of the blocks by a kernel after it.
+// Gated linear attention, real and complex. A block takes a bundle of 32 values of one head, one a lane, or several
+// bundles side by side; the warps of a bundle share the keys. The backward keeps states at the beginning of every tile
+// of steps and recomputes them inside it; gradients of q, k and the decays are sums over values: of the lanes by
+// shuffles, of the bundles of a block through shared memory, of the blocks, where several share a head's values, by a
+// kernel after it.
 //
-// Numbers that move through the device's memory, per step and head of K keys and V values, without a phase (with one,
-// 4 K for 3 K and twice the states), where n = ceil(V / 32) blocks share the values:
+// Numbers that move through the device's memory, per step and head of K keys and V values, where n blocks share the
+// values, without a phase (it is read, and its gradient written, beside those of log_alpha; there are four sums for
+// three, and twice the states):
 //   forward:   q, k, log_alpha read by every block, v read, o written       3 K n + 2 V
-//   backward:  the first pass as the forward, but states for o              3 K n + V + K V / 16
-//              the second: the same read, the states for each part of a
-//              tile (two for K = 64), d_o read, dv written                  3 K n + 3 V + K V / 16 or more
-//              sums for dq, dk and the decays written and read              8 K n
-//              log_alpha read, dq, dk, dlog_alpha written                   4 K
-// For K = V = 64 these are 512 and 3072, of which 320 and 576 must move; what blocks read again, and their sums, are
-// soon found in the second-level cache.
+//   backward:  the first pass: k, log_alpha, v read, states written         2 K n + V + K V / 16
+//              the second: q, k, log_alpha, the states, v, d_o read,
+//              dv written                                                   3 K n + 3 V + K V / 16
+//              dq, dk, dlog_alpha written                                   3 K
+//              where n > 1, their sums written and read, log_alpha read     6 K n + K
+// n is V over 32 times the bundles of a block, rounded up. Where shared memory holds the state of one step alone, the
+// second pass reads those of a tile for each of its steps. For K = V = 64 and two bundles these are 320, as many as must
+// move, and 1280, of which 576 must; 512 are states. Where there are too few sequences and heads for two bundles, or too
+// little shared memory, they are 512 and 2432, of which what blocks read again, and their sums, are soon found in the
+// second-level cache.
+//
+// The gradient of log_alpha would follow from those of q and k, by running sums of q dq - k dk along the sequence, and
+// spare a sum; but these cancel where the state decays fast.
 #include "scan.h"
 
 namespace ssm {
 namespace {
 
+// Threads of a block: registers of the multiprocessor by those that a thread needs.
+constexpr int most_threads(int states_per_thread, bool complex) {
+  return states_per_thread <= (complex ? 4 : 8) ? 512 : 256;
+}
+
+// Numbers of a state, and sums over values, for each key: those of dq, dk and the decay's parts.
+__host__ __device__ constexpr int parts_of(bool complex) { return complex ? 2 : 1; }
+__host__ __device__ constexpr int sums_of(bool complex) { return complex ? 4 : 3; }
+
 struct Operands {
   Segments segments;
-  ScanGrid grid;  // columns: values of a head; states: keys of a head; channel_blocks: heads times blocks of values
-  int64_t heads, value_blocks;
+  ScanGrid grid;         // columns: values of a head; states: keys of a head
+  int64_t value_blocks;  // that share the values of a head
+  int kept;              // steps of a tile whose states the backward holds
   ssm_cuda_gated_linear_attention scan;
 };
 
-// Where a block works.
+// Where a thread works.
 struct Place {
   int64_t head, value_block, v;  // v: value within the head
   bool exists;
 
   __device__ explicit Place(const Operands &p)
       : head(blockIdx.x / p.value_blocks), value_block(blockIdx.x % p.value_blocks),
-        v(value_block * kWarp + threadIdx.x), exists(v < p.grid.columns) {}
+        v((value_block * blockDim.z + threadIdx.z) * kWarp + threadIdx.x), exists(v < p.grid.columns) {}
 
   // Column of value v and of key n among all heads', and of their state.
   __device__ int64_t value(const Operands &p) const { return head * p.grid.columns + v; }
@@ -39,33 +58,46 @@ struct Place {
   __device__ int64_t state(const Operands &p, int64_t n) const { return key(p, n) * p.grid.columns + v; }
 };
 
-// q, k and the decay of a tile of steps, [tile][padded] each.
+// k, the decay and q of a tile of steps, [tile][padded] each, which the bundles of a block share.
+template <bool kComplex>
 struct Tile {
-  float *q, *k, *decay_re, *decay_im, *v;  // v: [tile][lanes]
+  float *k, *decay_re, *decay_im, *q;
 
   __device__ Tile(float *shared, int padded)
-      : q(shared), k(q + kTileSteps * padded), decay_re(k + kTileSteps * padded),
-        decay_im(decay_re + kTileSteps * padded), v(decay_im + kTileSteps * padded) {}
-  __host__ __device__ static constexpr int64_t floats(int64_t padded) { return kTileSteps * (4 * padded + kWarp); }
+      : k(shared), decay_re(k + kTileSteps * padded), decay_im(decay_re + kTileSteps * padded),
+        q(kComplex ? decay_im + kTileSteps * padded : decay_im) {}
+  __host__ __device__ static constexpr int64_t floats(int64_t padded) {
+    return kTileSteps * (2 + parts_of(kComplex)) * padded;
+  }
 
-  template <bool kComplex>
+  template <bool kQueries>
   __device__ void load(const Operands &p, const Place &place, int64_t row, int steps) const {
-    const int padded = static_cast<int>(p.grid.padded), threads = kWarp * blockDim.y;
-    for (int i = threadIdx.y * kWarp + threadIdx.x; i < steps * padded; i += threads) {
+    const int padded = static_cast<int>(p.grid.padded), threads = kWarp * blockDim.y * blockDim.z;
+    for (int i = (threadIdx.z * blockDim.y + threadIdx.y) * kWarp + threadIdx.x; i < steps * padded; i += threads) {
       const int64_t r = row + i / padded, n = i % padded;
       const bool valid = n < p.grid.states;
       const int64_t key = place.key(p, n);
-      q[i] = valid ? at(p.scan.q, r, key) : 0.0f;
       k[i] = valid ? at(p.scan.k, r, key) : 0.0f;
+      if (kQueries) q[i] = valid ? at(p.scan.q, r, key) : 0.0f;
       const float size = valid ? expf(at(p.scan.log_alpha, r, key)) : 0.0f;
-      const float angle = kComplex && valid ? at(p.scan.phase, r, key) : 0.0f;
-      decay_re[i] = kComplex ? size * cosf(angle) : size;
-      decay_im[i] = kComplex ? size * sinf(angle) : 0.0f;
+      if (kComplex) {
+        const float angle = valid ? at(p.scan.phase, r, key) : 0.0f;
+        decay_re[i] = size * cosf(angle);
+        decay_im[i] = size * sinf(angle);
+      } else {
+        decay_re[i] = size;
+      }
     }
-    for (int l = threadIdx.y; l < steps; l += blockDim.y)
-      v[l * kWarp + threadIdx.x] = place.exists ? at(p.scan.v, row + l, place.value(p)) : 0.0f;
   }
+  __device__ float imaginary(int i) const { return kComplex ? decay_im[i] : 0.0f; }
 };
+
+// The values of a bundle for a tile of steps, [tile][lanes], by its warps.
+__device__ inline void load_values(const Operands &p, const Place &place, const ssm_cuda_matrix &m, int64_t row,
+                                   int steps, float *values) {
+  for (int l = threadIdx.y; l < steps; l += blockDim.y)
+    values[l * kWarp + threadIdx.x] = place.exists ? at(m, row + l, place.value(p)) : 0.0f;
+}
 
 template <bool kComplex>
 __device__ inline void step(float decay_re, float decay_im, float input, float &re, float &im) {
@@ -78,7 +110,7 @@ __device__ inline void step(float decay_re, float decay_im, float input, float &
 template <int kStates, bool kComplex>
 __device__ inline void load_state(const Operands &p, const Place &place, int first, const ssm_cuda_matrix &rows,
                                   int64_t s, float (&re)[kStates], float (&im)[kStates]) {
-  const int64_t part = p.heads * p.grid.states * p.grid.columns;
+  const int64_t part = p.grid.heads * p.grid.states * p.grid.columns;
 #pragma unroll
   for (int j = 0; j < kStates; ++j) {
     const bool valid = place.exists && first + j < p.grid.states && present(rows);
@@ -90,7 +122,7 @@ __device__ inline void load_state(const Operands &p, const Place &place, int fir
 template <int kStates, bool kComplex>
 __device__ inline void store_state(const Operands &p, const Place &place, int first, const ssm_cuda_matrix &rows,
                                    int64_t s, const float (&re)[kStates], const float (&im)[kStates]) {
-  const int64_t part = p.heads * p.grid.states * p.grid.columns;
+  const int64_t part = p.grid.heads * p.grid.states * p.grid.columns;
 #pragma unroll
   for (int j = 0; j < kStates; ++j) {
     if (!place.exists || first + j >= p.grid.states) continue;
@@ -99,14 +131,18 @@ __device__ inline void store_state(const Operands &p, const Place &place, int fi
   }
 }
 
-// With `starts` null: outputs and last states; else the states at the beginning of each tile, rows of `starts`.
-template <int kStates, bool kComplex>
-__global__ void run_tiles(Operands p, ssm_cuda_matrix starts) {
+// What a bundle has of shared memory in the forward: values and, of each warp, shares of the outputs.
+__host__ __device__ inline int forward_floats(const ScanGrid &grid) { return (1 + grid.warps) * kTileSteps * kWarp; }
+
+// With kOutput: outputs and last states; else the states at the beginning of each tile, rows of `starts`.
+template <int kStates, bool kComplex, bool kOutput>
+__global__ void __launch_bounds__(most_threads(kStates, kComplex)) run_tiles(Operands p, ssm_cuda_matrix starts) {
   const int lane = threadIdx.x, warp = threadIdx.y, warps = p.grid.warps, first = warp * kStates;
   const int padded = static_cast<int>(p.grid.padded);
   const Place place(p);
-  const Tile tile(dynamic_shared(), padded);
-  float *const partial = dynamic_shared() + Tile::floats(padded);  // [warps][tile][lanes]
+  const Tile<kComplex> tile(dynamic_shared(), padded);
+  float *const v = dynamic_shared() + Tile<kComplex>::floats(padded) + threadIdx.z * forward_floats(p.grid);
+  float *const partial = v + kTileSteps * kWarp;  // [warps][tile][lanes]
   const int64_t begin_sequence = blockIdx.y * p.grid.sequences_per_group;
   for (int64_t s = begin_sequence; s < begin_sequence + p.grid.sequences_per_group && s < p.segments.batch; ++s) {
     const int64_t begin = p.segments.offsets[s], end = p.segments.offsets[s + 1];
@@ -114,24 +150,25 @@ __global__ void run_tiles(Operands p, ssm_cuda_matrix starts) {
     load_state<kStates, kComplex>(p, place, first, p.scan.initial, s, re, im);
     for (int64_t row = begin; row < end; row += kTileSteps) {
       const int steps = static_cast<int>(end - row < kTileSteps ? end - row : kTileSteps);
-      if (present(starts))
+      if (!kOutput)
         store_state<kStates, kComplex>(p, place, first, starts, tile_slot(begin, s, (row - begin) / kTileSteps), re,
                                        im);
       __syncthreads();
-      tile.load<kComplex>(p, place, row, steps);
+      tile.template load<kOutput>(p, place, row, steps);
+      load_values(p, place, p.scan.v, row, steps, v);
       __syncthreads();
       for (int l = 0; l < steps; ++l) {
-        const float value = tile.v[l * kWarp + lane];
+        const float value = v[l * kWarp + lane];
         float sum = 0;
 #pragma unroll
         for (int j = 0; j < kStates; ++j) {
           const int i = l * padded + first + j;
-          step<kComplex>(tile.decay_re[i], tile.decay_im[i], tile.k[i] * value, re[j], im[j]);
-          sum += tile.q[i] * re[j];
+          step<kComplex>(tile.decay_re[i], tile.imaginary(i), tile.k[i] * value, re[j], im[j]);
+          if (kOutput) sum += tile.q[i] * re[j];
         }
-        partial[(warp * kTileSteps + l) * kWarp + lane] = sum;
+        if (kOutput) partial[(warp * kTileSteps + l) * kWarp + lane] = sum;
       }
-      if (present(starts)) continue;
+      if (!kOutput) continue;
       __syncthreads();
       for (int l = warp; l < steps && place.exists; l += warps) {
         float sum = 0;
@@ -139,23 +176,71 @@ __global__ void run_tiles(Operands p, ssm_cuda_matrix starts) {
         at(p.scan.o, row + l, place.value(p)) = sum;
       }
     }
-    if (!present(starts) && present(p.scan.last))
-      store_state<kStates, kComplex>(p, place, first, p.scan.last, s, re, im);
+    if (kOutput && present(p.scan.last)) store_state<kStates, kComplex>(p, place, first, p.scan.last, s, re, im);
   }
 }
 
-// shares: [value blocks][T][heads][4][padded]: sums over the values of a block for q, k and the decay's two parts.
+// The states of a thread, between registers and a slot of shared memory, [parts][padded][lanes].
 template <int kStates, bool kComplex>
-__global__ void run_back(Operands p, ssm_cuda_gated_linear_attention_gradients g, ssm_cuda_matrix starts,
-                         float *shares) {
+__device__ inline void put_state(float *slot, int first, int padded, const float (&re)[kStates],
+                                 const float (&im)[kStates]) {
+#pragma unroll
+  for (int j = 0; j < kStates; ++j) {
+    slot[(first + j) * kWarp + threadIdx.x] = re[j];
+    if (kComplex) slot[(padded + first + j) * kWarp + threadIdx.x] = im[j];
+  }
+}
+
+template <int kStates, bool kComplex>
+__device__ inline void get_state(const float *slot, int first, int padded, float (&re)[kStates],
+                                 float (&im)[kStates]) {
+#pragma unroll
+  for (int j = 0; j < kStates; ++j) {
+    re[j] = slot[(first + j) * kWarp + threadIdx.x];
+    im[j] = kComplex ? slot[(padded + first + j) * kWarp + threadIdx.x] : 0.0f;
+  }
+}
+
+// Gradients of a step and key: from the sums over values and the decay.
+template <bool kComplex>
+__device__ inline void store_gradients(const ssm_cuda_gated_linear_attention_gradients &g, int64_t row, int64_t key,
+                                       float re, float im, const float (&sums)[sums_of(kComplex)]) {
+  at(g.dq, row, key) = sums[0];
+  at(g.dk, row, key) = sums[1];
+  if constexpr (kComplex) {
+    at(g.dlog_alpha, row, key) = re * sums[2] + im * sums[3];
+    at(g.dphase, row, key) = re * sums[3] - im * sums[2];
+  } else {
+    at(g.dlog_alpha, row, key) = re * sums[2];
+  }
+}
+
+// Whether the state at the beginning of a tile is held beside those of `kept` steps: where it is needed again, for
+// several parts of a tile, and there is more room than for one step.
+__host__ __device__ inline bool holds_start(int kept) { return kept > 1 && kept < kTileSteps; }
+
+// What a bundle has of shared memory in the backward beside the sums of the steps kept.
+__host__ __device__ inline int64_t backward_floats(const ScanGrid &grid, bool complex, int kept) {
+  return ((2 + grid.warps) * kTileSteps + (kept + holds_start(kept)) * parts_of(complex) * grid.padded) * kWarp;
+}
+
+// shares: [value blocks][T][heads][sums][padded]: sums over the values of a block; null where a block has them all.
+template <int kStates, bool kComplex>
+__global__ void __launch_bounds__(most_threads(kStates, kComplex))
+    run_back(Operands p, ssm_cuda_gated_linear_attention_gradients g, ssm_cuda_matrix starts, float *shares) {
+  constexpr int kParts = parts_of(kComplex), kSums = sums_of(kComplex);
   const int lane = threadIdx.x, warp = threadIdx.y, warps = p.grid.warps, first = warp * kStates;
-  const int padded = static_cast<int>(p.grid.padded), kept = steps_kept((kComplex ? 2 : 1) * padded);
+  const int padded = static_cast<int>(p.grid.padded), kept = p.kept, bundles = blockDim.z;
+  const int thread = (threadIdx.z * warps + warp) * kWarp + lane, threads = kWarp * warps * bundles;
   const Place place(p);
-  const Tile tile(dynamic_shared(), padded);
-  float *const d_o = dynamic_shared() + Tile::floats(padded);   // [tile][lanes]
-  float *const partial = d_o + kTileSteps * kWarp;              // [warps][tile][lanes]
-  float *const before = partial + warps * kTileSteps * kWarp;   // [kept][parts][padded][lanes]
-  constexpr int kParts = kComplex ? 2 : 1;
+  const Tile<kComplex> tile(dynamic_shared(), padded);
+  float *const sums = dynamic_shared() + Tile<kComplex>::floats(padded);  // [bundles][kept][sums][padded]
+  float *const own_sums = sums + threadIdx.z * kept * kSums * padded;
+  float *const v = sums + bundles * kept * kSums * padded + threadIdx.z * backward_floats(p.grid, kComplex, kept);
+  float *const d_o = v + kTileSteps * kWarp;                   // [tile][lanes], as v
+  float *const partial = d_o + kTileSteps * kWarp;             // [warps][tile][lanes]
+  float *const before = partial + warps * kTileSteps * kWarp;  // [kept]: states before steps
+  float *const start = before + kept * kParts * padded * kWarp;
   const int64_t begin_sequence = blockIdx.y * p.grid.sequences_per_group;
   for (int64_t s = begin_sequence; s < begin_sequence + p.grid.sequences_per_group && s < p.segments.batch; ++s) {
     const int64_t begin = p.segments.offsets[s], length = p.segments.offsets[s + 1] - begin;
@@ -164,53 +249,81 @@ __global__ void run_back(Operands p, ssm_cuda_gated_linear_attention_gradients g
     for (int64_t t = (length + kTileSteps - 1) / kTileSteps - 1; t >= 0; --t) {
       const int64_t row = begin + t * kTileSteps, left = length - t * kTileSteps;
       const int steps = static_cast<int>(left < kTileSteps ? left : kTileSteps);
+      float re[kStates], im[kStates];
+      if (holds_start(kept)) {
+        load_state<kStates, kComplex>(p, place, first, starts, tile_slot(begin, s, t), re, im);
+        put_state<kStates, kComplex>(start, first, padded, re, im);
+      }
       __syncthreads();
-      tile.load<kComplex>(p, place, row, steps);
-      for (int l = warp; l < steps; l += warps)
-        d_o[l * kWarp + lane] = place.exists ? at(g.d_o, row + l, place.value(p)) : 0.0f;
+      tile.template load<true>(p, place, row, steps);
+      load_values(p, place, p.scan.v, row, steps, v);
+      load_values(p, place, g.d_o, row, steps, d_o);
       __syncthreads();
       for (int part = (steps - 1) / kept * kept; part >= 0; part -= kept) {
         const int part_end = part + kept < steps ? part + kept : steps;
-        float re[kStates], im[kStates];
-        load_state<kStates, kComplex>(p, place, first, starts, tile_slot(begin, s, t), re, im);
+        if (holds_start(kept)) {
+          get_state<kStates, kComplex>(start, first, padded, re, im);
+        } else {
+          load_state<kStates, kComplex>(p, place, first, starts, tile_slot(begin, s, t), re, im);
+        }
         for (int l = 0; l < part_end; ++l) {
-          float *const to = before + (l - part) * kParts * padded * kWarp;
+          if (l >= part)
+            put_state<kStates, kComplex>(before + (l - part) * kParts * padded * kWarp, first, padded, re, im);
 #pragma unroll
           for (int j = 0; j < kStates; ++j) {
-            if (l >= part) {
-              to[(first + j) * kWarp + lane] = re[j];
-              if (kComplex) to[(padded + first + j) * kWarp + lane] = im[j];
-            }
             const int i = l * padded + first + j;
-            step<kComplex>(tile.decay_re[i], tile.decay_im[i], tile.k[i] * tile.v[l * kWarp + lane], re[j], im[j]);
+            step<kComplex>(tile.decay_re[i], tile.imaginary(i), tile.k[i] * v[l * kWarp + lane], re[j], im[j]);
           }
         }
         for (int l = part_end - 1; l >= part; --l) {
-          const float value = tile.v[l * kWarp + lane], output = d_o[l * kWarp + lane];
-          const float *const from = before + (l - part) * kParts * padded * kWarp;
+          const float value = v[l * kWarp + lane], output = d_o[l * kWarp + lane];
           float of_q[kStates], of_k[kStates], of_re[kStates], of_im[kStates], of_v = 0;
+#pragma unroll
+          for (int j = 0; j < kStates; ++j) of_q[j] = output * re[j];
+          get_state<kStates, kComplex>(before + (l - part) * kParts * padded * kWarp, first, padded, re, im);
 #pragma unroll
           for (int j = 0; j < kStates; ++j) {
             const int i = l * padded + first + j;
-            of_q[j] = output * re[j];
-            re[j] = from[(first + j) * kWarp + lane];
-            im[j] = kComplex ? from[(padded + first + j) * kWarp + lane] : 0.0f;
             const float dr = gr[j] + output * tile.q[i], di = kComplex ? gi[j] : 0.0f;
             of_k[j] = dr * value;
             of_v += dr * tile.k[i];
-            of_re[j] = dr * re[j] + di * im[j];
-            of_im[j] = di * re[j] - dr * im[j];
-            gr[j] = dr * tile.decay_re[i] + di * tile.decay_im[i];
-            gi[j] = di * tile.decay_re[i] - dr * tile.decay_im[i];
+            of_re[j] = kComplex ? dr * re[j] + di * im[j] : dr * re[j];
+            of_im[j] = kComplex ? di * re[j] - dr * im[j] : 0.0f;
+            gr[j] = kComplex ? dr * tile.decay_re[i] + di * tile.imaginary(i) : dr * tile.decay_re[i];
+            gi[j] = kComplex ? di * tile.decay_re[i] - dr * tile.imaginary(i) : 0.0f;
           }
           partial[(warp * kTileSteps + l) * kWarp + lane] = of_v;
-          float *const share =
-              shares + ((place.value_block * p.segments.rows + row + l) * p.heads + place.head) * 4 * padded + first;
-          store_lane_sums(of_q, of_k, share, share + padded);
-          store_lane_sums(of_re, of_im, share + 2 * padded, share + 3 * padded);
+          float *const sum = own_sums + (l - part) * kSums * padded + first;
+          store_lane_sums(of_q, of_k, sum, sum + padded);
+          if constexpr (kComplex) {
+            store_lane_sums(of_re, of_im, sum + 2 * padded, sum + 3 * padded);
+          } else {
+            store_lane_sums(of_re, sum + 2 * padded);
+          }
         }
+        __syncthreads();
+        for (int i = thread; i < (part_end - part) * padded; i += threads) {
+          const int l = i / padded, n = i % padded;
+          float total[kSums];
+#pragma unroll
+          for (int k = 0; k < kSums; ++k) {
+            total[k] = 0;
+            for (int b = 0; b < bundles; ++b) total[k] += sums[((b * kept + l) * kSums + k) * padded + n];
+          }
+          const int64_t r = row + part + l;
+          if (shares == nullptr) {
+            if (n < p.grid.states)
+              store_gradients<kComplex>(g, r, place.key(p, n), tile.decay_re[part * padded + i],
+                                        tile.imaginary(part * padded + i), total);
+          } else {
+            const int64_t of_head = (place.value_block * p.segments.rows + r) * p.grid.heads + place.head;
+            float *const share = shares + of_head * kSums * padded;
+#pragma unroll
+            for (int k = 0; k < kSums; ++k) share[k * padded + n] = total[k];
+          }
+        }
+        __syncthreads();
       }
-      __syncthreads();
       for (int l = warp; l < steps && place.exists; l += warps) {
         float sum = 0;
         for (int w = 0; w < warps; ++w) sum += partial[(w * kTileSteps + l) * kWarp + lane];
@@ -221,57 +334,76 @@ __global__ void run_back(Operands p, ssm_cuda_gated_linear_attention_gradients g
   }
 }
 
-Operands operands(const char *operation, Scratch &scratch, int64_t batch, const int32_t *offsets, int64_t heads,
-                  const ssm_cuda_gated_linear_attention &x, int states_per_thread) {
+// Bytes of shared memory of a block of the forward, and of one of the backward that keeps the states of `kept` steps.
+size_t forward_bytes(const ScanGrid &grid, bool complex) {
+  const int64_t tile = complex ? Tile<true>::floats(grid.padded) : Tile<false>::floats(grid.padded);
+  return static_cast<size_t>(tile + grid.bundles * forward_floats(grid)) * sizeof(float);
+}
+size_t backward_bytes(const ScanGrid &grid, bool complex, int kept) {
+  const int64_t tile = complex ? Tile<true>::floats(grid.padded) : Tile<false>::floats(grid.padded);
+  const int64_t bundle = backward_floats(grid, complex, kept) + kept * sums_of(complex) * grid.padded;
+  return static_cast<size_t>(tile + grid.bundles * bundle) * sizeof(float);
+}
+
+// Blocks of several bundles keep at least so many steps, lest states be recomputed too often.
+constexpr int kFewestKept = 4;
+
+Operands operands(const char *operation, const ssm_cuda_context &context, Scratch &scratch, int64_t batch,
+                  const int32_t *offsets, int64_t heads, const ssm_cuda_gated_linear_attention &x,
+                  int states_per_thread, bool backward) {
   const Segments segments = upload_segments(scratch, batch, offsets);
   expect(heads >= 1 && x.q.columns % heads == 0 && x.v.columns % heads == 0, operation,
          "the columns do not divide into the heads");
   const int64_t keys = x.q.columns / heads, values = x.v.columns / heads;
-  const int64_t state = (present(x.phase) ? 2 : 1) * heads * keys * values;
+  const bool complex = present(x.phase);
+  const int64_t state = parts_of(complex) * heads * keys * values;
   expect_shape(operation, "q", x.q, segments.rows, heads * keys);
   expect_shape(operation, "k", x.k, segments.rows, heads * keys);
   expect_shape(operation, "v", x.v, segments.rows, heads * values);
   expect_shape(operation, "log_alpha", x.log_alpha, segments.rows, heads * keys);
   expect_shape_or_absent(operation, "phase", x.phase, segments.rows, heads * keys);
   expect_shape_or_absent(operation, "initial", x.initial, batch, state);
-  Operands p = {segments, scan_grid(batch, values, keys, states_per_thread), heads, divide_up(values, kWarp), x};
-  p.grid.channel_blocks = heads * p.value_blocks;
-  return p;
+  const ScanGrid grid = in_bundles(
+      scan_grid(batch, values, keys, states_per_thread, heads), most_threads(states_per_thread, complex),
+      [&](const ScanGrid &larger) {
+        return (backward ? backward_bytes(larger, complex, kFewestKept) : forward_bytes(larger, complex)) <=
+               static_cast<size_t>(context.shared_bytes);
+      });
+  const int kept = steps_kept(context, [&](int steps) { return backward_bytes(grid, complex, steps); });
+  return {segments, grid, grid.channel_blocks / heads, kept, x};
 }
 
-template <int kStates, bool kComplex>
+template <int kStates, bool kComplex, bool kOutput>
 void run(ssm_cuda_context &context, const Operands &p, const ssm_cuda_matrix &starts) {
   if (p.grid.channel_blocks == 0 || p.grid.groups == 0) return;
-  const size_t bytes = (Tile::floats(p.grid.padded) + p.grid.warps * kTileSteps * kWarp) * sizeof(float);
-  allow_shared(context, run_tiles<kStates, kComplex>, bytes);
-  launch(context, run_tiles<kStates, kComplex>, p.grid.grid(), p.grid.block(), bytes, p, starts);
+  const size_t bytes = forward_bytes(p.grid, kComplex);
+  allow_shared(context, run_tiles<kStates, kComplex, kOutput>, bytes);
+  launch(context, run_tiles<kStates, kComplex, kOutput>, p.grid.grid(), p.grid.block(), bytes, p, starts);
 }
 
 template <int kStates, bool kComplex>
 void run_backward(ssm_cuda_context &context, Scratch &scratch, const Operands &p,
                   const ssm_cuda_gated_linear_attention_gradients &g) {
-  const int64_t rows = p.segments.rows, keys = p.grid.states, padded = p.grid.padded, heads = p.heads;
-  const int64_t state = (kComplex ? 2 : 1) * heads * keys * p.grid.columns, blocks = p.value_blocks;
+  constexpr int kSums = sums_of(kComplex);
+  const int64_t rows = p.segments.rows, keys = p.grid.states, padded = p.grid.padded, heads = p.grid.heads;
+  const int64_t state = parts_of(kComplex) * heads * keys * p.grid.columns, blocks = p.value_blocks;
   const ssm_cuda_matrix starts = scratch.matrix(tile_slots(p.segments), state);
-  float *const shares = scratch.floats(blocks * rows * heads * 4 * padded);
+  float *const shares = blocks == 1 ? nullptr : scratch.floats(blocks * rows * heads * kSums * padded);
   if (p.grid.channel_blocks > 0 && p.grid.groups > 0) {
-    run<kStates, kComplex>(context, p, starts);
-    const size_t bytes = (Tile::floats(padded) + (1 + p.grid.warps) * kTileSteps * kWarp +
-                          steps_kept((kComplex ? 2 : 1) * padded) * (kComplex ? 2 : 1) * padded * kWarp) *
-                         sizeof(float);
+    run<kStates, kComplex, false>(context, p, starts);
+    const size_t bytes = backward_bytes(p.grid, kComplex, p.kept);
     allow_shared(context, run_back<kStates, kComplex>, bytes);
     launch(context, run_back<kStates, kComplex>, p.grid.grid(), p.grid.block(), bytes, p, g, starts, shares);
   }
+  if (blocks == 1) return;
   for_each_element(context, rows, heads * keys, [=, scan = p.scan] __device__(int64_t r, int64_t c) {
-    float sums[4] = {};
+    float sums[kSums] = {};
     for (int64_t k = 0; k < blocks; ++k)
-      for (int i = 0; i < 4; ++i) sums[i] += shares[(((k * rows + r) * heads + c / keys) * 4 + i) * padded + c % keys];
+      for (int i = 0; i < kSums; ++i)
+        sums[i] += shares[(((k * rows + r) * heads + c / keys) * kSums + i) * padded + c % keys];
     const float size = expf(at(scan.log_alpha, r, c)), angle = kComplex ? at(scan.phase, r, c) : 0.0f;
-    const float re = kComplex ? size * cosf(angle) : size, im = kComplex ? size * sinf(angle) : 0.0f;
-    at(g.dq, r, c) = sums[0];
-    at(g.dk, r, c) = sums[1];
-    at(g.dlog_alpha, r, c) = re * sums[2] + im * sums[3];
-    if (kComplex) at(g.dphase, r, c) = re * sums[3] - im * sums[2];
+    store_gradients<kComplex>(g, r, c, kComplex ? size * cosf(angle) : size, kComplex ? size * sinf(angle) : 0.0f,
+                              sums);
   });
 }
 
@@ -287,11 +419,11 @@ int32_t ssm_cuda_gated_linear_attention_forward(ssm_cuda_context *context, int64
   Scratch scratch(*context);
   with_states_per_thread(operation, heads < 1 ? 0 : scan->q.columns / heads, [&](auto states) {
     constexpr int kStates = decltype(states)::value;
-    const Operands p = operands(operation, scratch, batch, offsets, heads, *scan, kStates);
+    const Operands p = operands(operation, *context, scratch, batch, offsets, heads, *scan, kStates, false);
     expect_shape(operation, "o", scan->o, p.segments.rows, scan->v.columns);
     const int64_t state = (present(scan->phase) ? 2 : 1) * scan->q.columns * p.grid.columns;
     expect_shape_or_absent(operation, "last", scan->last, batch, state);
-    present(scan->phase) ? run<kStates, true>(*context, p, {}) : run<kStates, false>(*context, p, {});
+    present(scan->phase) ? run<kStates, true, true>(*context, p, {}) : run<kStates, false, true>(*context, p, {});
   });
   return SSM_CUDA_OK;
 } catch (...) {
@@ -306,7 +438,7 @@ int32_t ssm_cuda_gated_linear_attention_backward(ssm_cuda_context *context, int6
   Scratch scratch(*context);
   with_states_per_thread(operation, heads < 1 ? 0 : scan->q.columns / heads, [&](auto states) {
     constexpr int kStates = decltype(states)::value;
-    const Operands p = operands(operation, scratch, batch, offsets, heads, *scan, kStates);
+    const Operands p = operands(operation, *context, scratch, batch, offsets, heads, *scan, kStates, true);
     const ssm_cuda_gated_linear_attention_gradients &g = *gradients;
     const bool complex = present(scan->phase);
     const int64_t rows = p.segments.rows, keys = scan->q.columns, values = scan->v.columns;

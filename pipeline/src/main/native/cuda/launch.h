@@ -166,19 +166,20 @@ __global__ void total_partials(int64_t count, F f, double *partials) {
   if (thread == 0) partials[blockIdx.x] = part[0];
 }
 
-// The sum of f(i) for i in [0, count), in double precision and in an order that depends on count alone; waits.
+// Total `number` of the context = the sum of f(i) for i in [0, count), in double precision and in an order that depends
+// on count alone.
 template <typename F>
-double total_of(ssm_cuda_context &context, int64_t count, F f) {
-  if (count == 0) return 0;
+void total_of(ssm_cuda_context &context, int32_t number, int64_t count, F f) {
+  expect(number >= 0 && number < SSM_CUDA_TOTALS, "total", "there are not so many totals");
   const unsigned blocks = grid_size(divide_up(count, 4 * kTotalThreads), 256);
   Scratch scratch(context);
-  double *const partials = scratch.doubles(blocks);
+  double *const partials = scratch.doubles(blocks), *const total = context.totals + number;
   launch(context, total_partials<F>, dim3(blocks), dim3(kTotalThreads), 0, count, f, partials);
-  double sums[256];
-  download(context, partials, blocks * sizeof(double), sums);
-  double total = 0;
-  for (unsigned i = 0; i < blocks; ++i) total += sums[i];
-  return total;
+  for_each_element(context, 1, 1, [=] __device__(int64_t, int64_t) {
+    double sum = 0;
+    for (unsigned i = 0; i < blocks; ++i) sum += partials[i];
+    *total = sum;
+  });
 }
 
 // The sequence that a row belongs to.

@@ -7,7 +7,7 @@ extern "C" {
 
 int32_t ssm_cuda_squared_error(ssm_cuda_context *context, const ssm_cuda_matrix *prediction,
                                const ssm_cuda_matrix *target, const float *weights, const ssm_cuda_matrix *dprediction,
-                               double *sum) try {
+                               int32_t total) try {
   const int64_t rows = prediction->rows, columns = prediction->columns;
   expect_shape("squared_error", "target", *target, rows, columns);
   expect_shape_or_absent("squared_error", "dprediction", *dprediction, rows, columns);
@@ -18,7 +18,7 @@ int32_t ssm_cuda_squared_error(ssm_cuda_context *context, const ssm_cuda_matrix 
                      [p = *prediction, t = *target, d = *dprediction, w] __device__(int64_t r, int64_t c) {
                        at(d, r, c) = 2 * w[r] * (at(p, r, c) - at(t, r, c));
                      });
-  *sum = total_of(*context, rows * columns, [p = *prediction, t = *target, w, columns] __device__(int64_t i) {
+  total_of(*context, total, rows * columns, [p = *prediction, t = *target, w, columns] __device__(int64_t i) {
     const float difference = at(p, i / columns, i % columns) - at(t, i / columns, i % columns);
     return static_cast<double>(w[i / columns]) * (static_cast<double>(difference) * difference);
   });
@@ -28,7 +28,8 @@ int32_t ssm_cuda_squared_error(ssm_cuda_context *context, const ssm_cuda_matrix 
 }
 
 int32_t ssm_cuda_softmax_cross_entropy(ssm_cuda_context *context, const ssm_cuda_matrix *logits, const int32_t *targets,
-                                       const float *weights, const ssm_cuda_matrix *dlogits, double *sum) try {
+                                       const float *weights, const ssm_cuda_matrix *dlogits,
+                                       int32_t total) try {
   const int64_t rows = logits->rows, columns = logits->columns;
   expect_shape_or_absent("softmax_cross_entropy", "dlogits", *dlogits, rows, columns);
   for (int64_t r = 0; r < rows; ++r)
@@ -64,7 +65,7 @@ int32_t ssm_cuda_softmax_cross_entropy(ssm_cuda_context *context, const ssm_cuda
                  });
                  if (threadIdx.x == 0) at(dlogits, r, t[r]) = -others;
                });
-  *sum = total_of(*context, rows, [losses] __device__(int64_t r) { return losses[r]; });
+  total_of(*context, total, rows, [losses] __device__(int64_t r) { return losses[r]; });
   return SSM_CUDA_OK;
 } catch (...) {
   return status_of_exception();

@@ -103,11 +103,12 @@ __global__ void run_tiles(Operands p, float *starts) {
   }
 }
 
-// shares: [groups][kParameters N + 1][D], of the gradients of the parameters, then of skip.
+// Holds the states of `kept` steps. shares: [groups][kParameters N + 1][D], of the gradients of the parameters, then of
+// skip.
 template <int kStates>
-__global__ void run_back(Operands p, ssm_cuda_s4d_scan_gradients g, const float *starts, float *shares) {
+__global__ void run_back(Operands p, int kept, ssm_cuda_s4d_scan_gradients g, const float *starts, float *shares) {
   const int lane = threadIdx.x, warp = threadIdx.y, warps = p.grid.warps, first = warp * kStates;
-  const int padded = static_cast<int>(p.grid.padded), kept = steps_kept(2 * padded);
+  const int padded = static_cast<int>(p.grid.padded);
   float *const u = dynamic_shared();                  // [tile][lanes]
   float *const dy = u + kTileSteps * kWarp;           // [tile][lanes]
   float *const partial = dy + kTileSteps * kWarp;     // [warps][tile][lanes]: of the gradient of u
@@ -243,11 +244,13 @@ void run_backward(ssm_cuda_context &context, Scratch &scratch, const Operands &p
   float *const shares = scratch.floats(p.grid.groups * numbers);
   if (p.grid.channel_blocks > 0 && p.grid.groups > 0) {
     run<kStates, false>(context, p, starts);
-    const size_t bytes = (kTileSteps * kWarp * (2 + p.grid.warps) +
-                          steps_kept(2 * p.grid.padded) * 2 * p.grid.padded * kWarp) *
-                         sizeof(float);
+    auto bytes_for = [&](int steps) {
+      return (kTileSteps * (2 + p.grid.warps) + steps * 2 * p.grid.padded) * kWarp * sizeof(float);
+    };
+    const int kept = steps_kept(context, bytes_for);
+    const size_t bytes = bytes_for(kept);
     allow_shared(context, run_back<kStates>, bytes);
-    launch(context, run_back<kStates>, p.grid.grid(), p.grid.block(), bytes, p, g,
+    launch(context, run_back<kStates>, p.grid.grid(), p.grid.block(), bytes, p, kept, g,
            static_cast<const float *>(starts), shares);
   }
   for_each_column_sum(

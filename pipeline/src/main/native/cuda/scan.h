@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <type_traits>
+#include <vector>
 
 #include "launch.h"
 
@@ -22,7 +23,8 @@ constexpr int64_t kFewestBlocks = 128;
 constexpr int64_t kMostBundles = 4;
 
 struct ScanGrid {
-  int64_t columns, states, channel_blocks, groups, sequences_per_group;
+  int64_t heads, columns, states;  // columns and states of a head
+  int64_t channel_blocks, groups, sequences_per_group;
   int warps;       // of a bundle
   int bundles;     // of a block
   int64_t padded;  // states, rounded up to what the warps hold
@@ -31,11 +33,12 @@ struct ScanGrid {
   dim3 block() const { return dim3(kWarp, static_cast<unsigned>(warps), static_cast<unsigned>(bundles)); }
 };
 
-inline ScanGrid scan_grid(int64_t batch, int64_t columns, int64_t states, int states_per_thread) {
+inline ScanGrid scan_grid(int64_t batch, int64_t columns, int64_t states, int states_per_thread, int64_t heads = 1) {
   ScanGrid grid = {};
+  grid.heads = heads;
   grid.columns = columns;
   grid.states = states;
-  grid.channel_blocks = divide_up(columns, kWarp);
+  grid.channel_blocks = heads * divide_up(columns, kWarp);
   grid.sequences_per_group = divide_up(batch, kMostGroups);
   grid.groups = grid.sequences_per_group == 0 ? 0 : divide_up(batch, grid.sequences_per_group);
   grid.warps = static_cast<int>(states < 1 ? 1 : divide_up(states, states_per_thread));
@@ -49,12 +52,11 @@ inline ScanGrid scan_grid(int64_t batch, int64_t columns, int64_t states, int st
 template <typename F>
 ScanGrid in_bundles(ScanGrid grid, int64_t most_threads, F fits) {
   const int64_t most = std::min({kMostBundles, divide_up(grid.columns, kWarp), most_threads / (grid.warps * kWarp)});
-  for (int64_t twice = 2; twice <= most && divide_up(grid.columns, twice * kWarp) * grid.groups >= kFewestBlocks;
-       twice *= 2) {
+  for (int64_t twice = 2; twice <= most; twice *= 2) {
     ScanGrid larger = grid;
     larger.bundles = static_cast<int>(twice);
-    larger.channel_blocks = divide_up(grid.columns, twice * kWarp);
-    if (!fits(larger)) break;
+    larger.channel_blocks = grid.heads * divide_up(grid.columns, twice * kWarp);
+    if (larger.channel_blocks * grid.groups < kFewestBlocks || !fits(larger)) break;
     grid = larger;
   }
   return grid;
@@ -73,15 +75,25 @@ void with_states_per_thread(const char *operation, int64_t states, F f) {
        operation, static_cast<long long>(states));
 }
 
-// Steps of a tile whose states, `floats` numbers a lane and step, are kept in 96 KiB of shared memory.
-__host__ __device__ inline int steps_kept(int64_t floats) {
-  const int64_t steps = 768 / floats;
-  return static_cast<int>(steps < 1 ? 1 : steps < kTileSteps ? steps : kTileSteps);
+// The most steps of a tile, at least 1, for whose states a block has shared memory: bytes(steps) is what it needs.
+template <typename F>
+int steps_kept(const ssm_cuda_context &context, F bytes) {
+  int kept = kTileSteps;
+  while (kept > 1 && bytes(kept) > static_cast<size_t>(context.shared_bytes)) --kept;
+  return kept;
 }
 
 // A tile's place among the tiles of all sequences: that of step `tile` kTileSteps of a sequence.
 __host__ __device__ inline int64_t tile_slot(int64_t first_row, int64_t sequence, int64_t tile) {
   return first_row / kTileSteps + sequence + tile;
+}
+
+// Per sequence: tiles of the sequences before it; at last those of all.
+inline std::vector<int32_t> first_tiles(int64_t batch, const int32_t *offsets) {
+  std::vector<int32_t> first(static_cast<size_t>(batch) + 1);
+  for (int64_t s = 0; s < batch; ++s)
+    first[s + 1] = first[s] + static_cast<int32_t>(divide_up(offsets[s + 1] - offsets[s], kTileSteps));
+  return first;
 }
 
 inline int64_t tile_slots(const Segments &segments) { return segments.rows / kTileSteps + segments.batch; }
@@ -126,7 +138,18 @@ __device__ inline float fold_lanes(float (&values)[kCount]) {
   return values[0];
 }
 
-// Writes the sums over the lanes of kCount values each to x_out[0], x_out[1], ... and y_out[0], ...
+// Writes the sums over the lanes of kCount values to out[0], out[1], ...
+template <int kCount>
+__device__ inline void store_lane_sums(const float (&x)[kCount], float *out) {
+  constexpr int kShare = kWarp / kCount;
+  float copy[kCount];
+#pragma unroll
+  for (int i = 0; i < kCount; ++i) copy[i] = x[i];
+  const float sum = fold_lanes(copy);
+  if (threadIdx.x % kShare == 0) out[threadIdx.x / kShare] = sum;
+}
+
+// The same for kCount values each, to x_out[0], x_out[1], ... and y_out[0], ...
 template <int kCount>
 __device__ inline void store_lane_sums(const float (&x)[kCount], const float (&y)[kCount], float *x_out,
                                        float *y_out) {
@@ -143,13 +166,8 @@ __device__ inline void store_lane_sums(const float (&x)[kCount], const float (&y
     const int i = lane / kShare;
     if (lane % kShare == 0) (i < kCount ? x_out : y_out - kCount)[i] = sum;
   } else {
-    float one[kCount];
-#pragma unroll
-    for (int i = 0; i < kCount; ++i) one[i] = x[i];
-    x_out[lane] = fold_lanes(one);
-#pragma unroll
-    for (int i = 0; i < kCount; ++i) one[i] = y[i];
-    y_out[lane] = fold_lanes(one);
+    store_lane_sums(x, x_out);
+    store_lane_sums(y, y_out);
   }
 }
 

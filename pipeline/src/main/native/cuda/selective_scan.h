@@ -1,8 +1,6 @@
 // What the forward and the backward of the selective scan share.
 #pragma once
 
-#include <vector>
-
 #include "functions.h"
 #include "scan.h"
 
@@ -71,13 +69,11 @@ Operands operands(const char *operation, const ssm_cuda_context &context, Scratc
 
 // Gives the operands the places of kept states; returns how many tiles there are.
 inline int64_t place_tiles(const char *operation, Scratch &scratch, const int32_t *offsets, Operands &p) {
-  std::vector<int32_t> first_tiles(static_cast<size_t>(p.segments.batch) + 1);
-  for (int64_t s = 0; s < p.segments.batch; ++s)
-    first_tiles[s + 1] = first_tiles[s] + static_cast<int32_t>(divide_up(offsets[s + 1] - offsets[s], kTileSteps));
-  const int64_t tiles = first_tiles.back(), width = p.grid.columns * p.grid.states;
+  const std::vector<int32_t> first = first_tiles(p.segments.batch, offsets);
+  const int64_t tiles = first.back(), width = p.grid.columns * p.grid.states;
   expect_shape_or_absent(operation, "kept", p.scan.kept, tiles, width);
   expect(!present(p.scan.kept) || tiles <= 1 || p.scan.kept.stride == width, operation, "kept has dense rows");
-  p.first_tiles = scratch.offsets(first_tiles.data(), p.segments.batch + 1);
+  p.first_tiles = scratch.upload(first.data(), p.segments.batch + 1);
   return tiles;
 }
 

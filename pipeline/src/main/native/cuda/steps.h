@@ -26,13 +26,19 @@ struct Steps {
   Rows rows() const { return {segments, order}; }
 };
 
-inline Steps upload_steps(Scratch &scratch, int64_t batch, const int32_t *offsets) {
-  Steps steps;
-  steps.segments = upload_segments(scratch, batch, offsets);
+inline std::vector<int32_t> by_falling_length(int64_t batch, const int32_t *offsets) {
   std::vector<int32_t> order(static_cast<size_t>(batch));
   std::iota(order.begin(), order.end(), 0);
   auto length = [&](int32_t s) { return offsets[s + 1] - offsets[s]; };
   std::stable_sort(order.begin(), order.end(), [&](int32_t a, int32_t b) { return length(a) > length(b); });
+  return order;
+}
+
+inline Steps upload_steps(Scratch &scratch, int64_t batch, const int32_t *offsets) {
+  Steps steps;
+  steps.segments = upload_segments(scratch, batch, offsets);
+  const std::vector<int32_t> order = by_falling_length(batch, offsets);
+  auto length = [&](int32_t s) { return offsets[s + 1] - offsets[s]; };
   steps.order = scratch.upload(order.data(), batch);
   int64_t count = batch;
   for (int64_t l = 0; l < steps.segments.longest; ++l) {

@@ -3,11 +3,13 @@
  *
  * Conventions
  *   - A context is one stream on one device with its memory; it belongs to one thread at a time. Functions enqueue work
- *     and return; those that give numbers to the processor (read, losses, sum_of_squares) wait for it.
+ *     and return; those that give numbers to the processor (read, read_totals) wait for it.
  *   - A matrix lies on the context's device, row-major, `stride` floats from row to row. An absent one (data is null)
  *     is allowed where "may be absent" is said. Structures of matrices mirror the records of org.sparkssm.kernel,
  *     member by member; their javadoc has the formulas, shapes and which members may be absent.
- *   - offsets, tokens, keys, weights and positions are arrays of the processor; they are copied before the return.
+ *   - offsets, tokens, targets, keys, weights and positions are arrays of the processor; they are copied before the
+ *     return, each for itself unless ssm_cuda_upload brought them.
+ *   - A total is a number in double precision that an operation leaves on the device; its index is below SSM_CUDA_TOTALS.
  *   - Parameter gradients are added to, other outputs overwritten. Sums run in an order that depends on the shape
  *     alone and no operation is atomic: the same call gives the same bits.
  *   - Every function that can fail returns a status; ssm_cuda_error then has a sentence. No exception leaves the library.
@@ -66,6 +68,31 @@ int64_t ssm_cuda_bytes(const ssm_cuda_context *context);
 int32_t ssm_cuda_write(ssm_cuda_context *context, const float *source, const ssm_cuda_matrix *target);
 int32_t ssm_cuda_read(ssm_cuda_context *context, const ssm_cuda_matrix *source, float *target);
 
+typedef enum ssm_cuda_piece_kind {
+  SSM_CUDA_PIECE_MATRIX = 0, /* is read at its address */
+  SSM_CUDA_PIECE_ARRAY = 1,
+  SSM_CUDA_PIECE_OFFSETS = 2, /* with what the scans make of them */
+  SSM_CUDA_PIECE_TOKENS = 3   /* with what the embedding's gradient makes of them */
+} ssm_cuda_piece_kind;
+
+/* What the words from `first` on are; first is a multiple of SSM_CUDA_PIECE_WORDS, vocabulary is that of tokens. */
+#define SSM_CUDA_PIECE_WORDS 64
+typedef struct ssm_cuda_piece {
+  int64_t kind, first, words, vocabulary;
+} ssm_cuda_piece;
+
+/*
+ * Brings `count` words of 32 bits to the device in one transfer; *address is that of the first. It is memory as that of
+ * ssm_cuda_take. Until it is given back, operations that are given an array of the content of such a piece, or need what
+ * is made of it, find it there.
+ */
+int32_t ssm_cuda_upload(ssm_cuda_context *context, const int32_t *words, int64_t count, const ssm_cuda_piece *pieces,
+                        int64_t piece_count, float **address);
+
+#define SSM_CUDA_TOTALS 1024
+/* The first `count` totals, in one transfer. */
+int32_t ssm_cuda_read_totals(ssm_cuda_context *context, int64_t count, double *values);
+
 /*
  * What went between the processor and the device since the context was opened: transfers to the device, their bytes,
  * transfers from the device, their bytes.
@@ -90,7 +117,7 @@ int32_t ssm_cuda_add_scaled_columns(ssm_cuda_context *context, const ssm_cuda_ma
                                     const ssm_cuda_matrix *y);
 int32_t ssm_cuda_sum_products(ssm_cuda_context *context, const ssm_cuda_matrix *x, const ssm_cuda_matrix *y,
                               const ssm_cuda_matrix *sums);
-int32_t ssm_cuda_sum_of_squares(ssm_cuda_context *context, const ssm_cuda_matrix *x, double *sum);
+int32_t ssm_cuda_sum_of_squares(ssm_cuda_context *context, const ssm_cuda_matrix *x, int32_t total);
 
 /* Numbered as in ssm.h. */
 typedef enum ssm_cuda_activation {
@@ -306,10 +333,10 @@ int32_t ssm_cuda_causal_attention_backward(ssm_cuda_context *context, int64_t ba
 /* dprediction and dlogits may be absent. */
 int32_t ssm_cuda_squared_error(ssm_cuda_context *context, const ssm_cuda_matrix *prediction,
                                const ssm_cuda_matrix *target, const float *weights, const ssm_cuda_matrix *dprediction,
-                               double *sum);
+                               int32_t total);
 /* As ssm_softmax_cross_entropy_f32 of ssm.h. */
 int32_t ssm_cuda_softmax_cross_entropy(ssm_cuda_context *context, const ssm_cuda_matrix *logits, const int32_t *targets,
-                                       const float *weights, const ssm_cuda_matrix *dlogits, double *sum);
+                                       const float *weights, const ssm_cuda_matrix *dlogits, int32_t total);
 int32_t ssm_cuda_adam_step(ssm_cuda_context *context, double learning_rate, double beta1, double beta2, double epsilon,
                            double weight_decay, int32_t decoupled, int64_t step, const ssm_cuda_matrix *parameters,
                            const ssm_cuda_matrix *gradient, const ssm_cuda_matrix *m, const ssm_cuda_matrix *v);

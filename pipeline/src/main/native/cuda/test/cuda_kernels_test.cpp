@@ -230,8 +230,9 @@ void diagonal_scan(Case &c) {
     }
 }
 
-void gated_linear_attention(Case &c) {
-  const int64_t heads = 2, k = 12, v = 40, b = c.batch, t = c.rows;
+// Heads of k keys by v values.
+void gated_linear_attention(Case &c, int64_t heads, int64_t k, int64_t v) {
+  const int64_t b = c.batch, t = c.rows;
   for (bool phased : {false, true}) {
     const int64_t state = (phased ? 2 : 1) * heads * k * v;
     Matrix &q = c.matrix(t, heads * k), &key = c.matrix(t, heads * k), &value = c.matrix(t, heads * v),
@@ -257,6 +258,18 @@ void gated_linear_attention(Case &c) {
         dphase.data(), heads * k, dinitial.data(), state,
         c.space(ssm_gated_linear_attention_backward_workspace_f32(k, v, phased, c.longest))));
   }
+}
+
+void gated_linear_attention(Case &c) {
+  gated_linear_attention(c, 2, 12, 40);
+  // Not all states of a tile are held, or only one.
+  for (int64_t keys : {70, 128}) gated_linear_attention(c, 1, keys, 3);
+}
+
+// Enough sequences for blocks of two bundles of values, of which one has all of a head's, and of which two share them.
+void gated_linear_attention_in_bundles(Case &c) {
+  gated_linear_attention(c, 1, 5, 40);
+  gated_linear_attention(c, 2, 33, 70);
 }
 
 void delta_rule(Case &c) {
@@ -423,8 +436,11 @@ void layers(Case &c) {
   c.require_host(ssm_embedding_backward_f32(t, d, 7, tokens.data(), dy.data(), d, dtable.data(), d));
   c.require(ssm_cuda_dropout(c.context, 1 << 22, 4.0f / 3, keys.data(), &y.device));
   c.require_host(ssm_dropout_f32(t, d, 1 << 22, 4.0f / 3, keys.data(), y.data(), d));
-  double loss = 0, expected = 0;
-  c.require(ssm_cuda_softmax_cross_entropy(c.context, &x.device, tokens.data(), weights.data(), &dx.device, &loss));
+  double expected = 0;
+  c.require(ssm_cuda_softmax_cross_entropy(c.context, &x.device, tokens.data(), weights.data(), &dx.device, 3));
+  double totals[4] = {};  // the first three belong to nobody
+  c.require(ssm_cuda_read_totals(c.context, 4, totals));
+  const double loss = totals[3];
   c.require_host(ssm_softmax_cross_entropy_f32(t, d, x.data(), d, tokens.data(), weights.data(), dx.data(), d,
                                                &expected));
   if (!(std::fabs(loss - expected) <= 1e-5 * (1 + std::fabs(expected)))) {
@@ -435,6 +451,81 @@ void layers(Case &c) {
                                &v.device));
   c.require_host(ssm_adam_step_f32(d, 0.01, 0.9, 0.999, 1e-8, 0.1, 1, 3, gamma.data(), dgamma.data(), m.data(),
                                    v.data()));
+}
+
+void expect_transfers(ssm_cuda_context *context, const int64_t before[4], int64_t expected, const char *what) {
+  int64_t after[4];
+  ssm_cuda_transfers(context, after);
+  if (after[0] - before[0] == expected) return;
+  std::printf("%s: %lld transfers to the device, expected %lld\n", what, (long long)(after[0] - before[0]),
+              (long long)expected);
+  ++failures;
+}
+
+// What an upload brought is found by the operations until its memory is given back.
+void upload(Case &c) {
+  const int64_t d = 7, n = 3, t = c.rows, vocabulary = 7;
+  std::vector<int32_t> words;
+  std::vector<ssm_cuda_piece> pieces;
+  auto add = [&](int64_t kind, const void *values, size_t count, int64_t size = 0) {
+    words.resize((words.size() + SSM_CUDA_PIECE_WORDS - 1) / SSM_CUDA_PIECE_WORDS * SSM_CUDA_PIECE_WORDS);
+    pieces.push_back({kind, static_cast<int64_t>(words.size()), static_cast<int64_t>(count), size});
+    words.resize(words.size() + count);
+    if (count > 0) std::memcpy(words.data() + pieces.back().first, values, count * sizeof(int32_t));
+  };
+  std::vector<float> numbers, weights;
+  std::vector<int32_t> tokens;
+  std::vector<int64_t> keys;
+  for (int64_t r = 0; r < t; ++r) {
+    for (int64_t i = 0; i < d; ++i) numbers.push_back(static_cast<float>(r) - 0.5f * static_cast<float>(i));
+    weights.push_back(1.0f / static_cast<float>(1 + r));
+    tokens.push_back(static_cast<int32_t>(r * r % vocabulary));
+    keys.push_back(r * 0x123456789);
+  }
+  auto space = [&](int64_t rows, int64_t columns) {
+    ssm_cuda_matrix m = {nullptr, rows, columns, columns};
+    c.require(ssm_cuda_take(c.context, rows * columns, &m.data));
+    c.require(ssm_cuda_fill(c.context, &m, -0.25f));
+    return m;
+  };
+  const ssm_cuda_matrix u = space(t, d), y = space(t, d), dlogits = space(t, d), table = space(vocabulary, d);
+  const ssm_cuda_matrix kept = space(kept_rows(c.batch, c.offsets.data()), d * n);
+  const ssm_cuda_selective_scan scan = {u,  space(t, d), {}, space(d, n), space(t, n), space(t, n),
+                                        {}, {},          {}, y,           {},          kept};
+  const ssm_cuda_recurrent_scan recurrence = {space(t, d), space(d, d), {}, space(t, d), {}, {}};
+  int64_t mark[2], start[4], after[4];
+  ssm_cuda_mark(c.context, mark);
+  ssm_cuda_transfers(c.context, start);
+  add(SSM_CUDA_PIECE_MATRIX, numbers.data(), numbers.size());
+  add(SSM_CUDA_PIECE_OFFSETS, c.offsets.data(), c.offsets.size());
+  add(SSM_CUDA_PIECE_TOKENS, tokens.data(), tokens.size(), vocabulary);
+  add(SSM_CUDA_PIECE_ARRAY, weights.data(), weights.size());
+  add(SSM_CUDA_PIECE_ARRAY, keys.data(), 2 * keys.size());
+  ssm_cuda_matrix x = {nullptr, t, d, d};
+  c.require(ssm_cuda_upload(c.context, words.data(), static_cast<int64_t>(words.size()), pieces.data(),
+                            static_cast<int64_t>(pieces.size()), &x.data));
+  expect_transfers(c.context, start, 1, "upload");
+  ssm_cuda_transfers(c.context, after);
+  auto operations = [&] {
+    c.require(ssm_cuda_selective_scan_forward(c.context, c.batch, c.offsets.data(), &scan));
+    c.require(ssm_cuda_recurrent_scan_forward(c.context, SSM_CELL_TANH, c.batch, c.offsets.data(), &recurrence));
+    c.require(ssm_cuda_embedding_forward(c.context, tokens.data(), &table, &u));
+    c.require(ssm_cuda_embedding_backward(c.context, tokens.data(), &u, &table));
+    c.require(ssm_cuda_dropout(c.context, 1 << 22, 4.0f / 3, keys.data(), &u));
+    c.require(ssm_cuda_softmax_cross_entropy(c.context, &y, tokens.data(), weights.data(), &dlogits, 0));
+  };
+  operations();
+  expect_transfers(c.context, after, 0, "operations after an upload");
+  std::vector<float> read(numbers.size());
+  c.require(ssm_cuda_read(c.context, &x, read.data()));
+  if (read != numbers) {
+    std::printf("upload: the matrix is not what was brought\n");
+    ++failures;
+  }
+  ssm_cuda_back_to(c.context, mark);
+  ssm_cuda_transfers(c.context, after);
+  operations();
+  if (t > 0) expect_transfers(c.context, after, 10, "operations after the memory was given back");
 }
 
 using Batches = std::vector<std::vector<int32_t>>;
@@ -469,6 +560,7 @@ int main() {
   ssm_cuda_context *const context = open_device(&status);
   if (context == nullptr) return status;
   run(context, "layers", layers);
+  run(context, "upload", upload);
   run(context, "selective_scan", [](Case &c) { selective_scan(c); });
   std::vector<int32_t> many(300);
   for (size_t s = 0; s < many.size(); ++s) many[s] = s == 7 ? 20 : static_cast<int32_t>(s % 3);
@@ -476,7 +568,8 @@ int main() {
   run(context, "linear_cde", linear_cde);
   run(context, "diagonal_scan", diagonal_scan);
   run(context, "s4d_scan", s4d_scan);
-  run(context, "gated_linear_attention", gated_linear_attention);
+  run(context, "gated_linear_attention", [](Case &c) { gated_linear_attention(c); });
+  run(context, "gated_linear_attention_in_bundles", gated_linear_attention_in_bundles, {many});
   run(context, "delta_rule", delta_rule);
   run(context, "structured_cde", structured_cde);
   run(context, "recurrent_scan", recurrent_scan);

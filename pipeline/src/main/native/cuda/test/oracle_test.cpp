@@ -621,7 +621,8 @@ void cross_entropy(const Run &run) {
   double sum = 0, total = 0;
   for (double weight : mask) total += weight;
   const ssm_cuda_matrix logits = run.load("inputs/logits", t, classes), dlogits = run.space(t, classes);
-  run.require(ssm_cuda_softmax_cross_entropy(run.context, &logits, targets.data(), weights.data(), &dlogits, &sum));
+  run.require(ssm_cuda_softmax_cross_entropy(run.context, &logits, targets.data(), weights.data(), &dlogits, 0));
+  run.require(ssm_cuda_read_totals(run.context, 1, &sum));
   run.number("loss", sum / total, run.numbers("outputs/loss")[0]);
   run.gradient("logits", dlogits, run.numbers("cotangents/loss")[0] / total);
 }
@@ -634,7 +635,8 @@ void squared_error(const Run &run) {
   const ssm_cuda_matrix prediction = run.load("inputs/prediction", shape[0], shape[1]),
                         target = run.load("inputs/target", shape[0], shape[1]),
                         dprediction = run.space(shape[0], shape[1]);
-  run.require(ssm_cuda_squared_error(run.context, &prediction, &target, weights.data(), &dprediction, &sum));
+  run.require(ssm_cuda_squared_error(run.context, &prediction, &target, weights.data(), &dprediction, 0));
+  run.require(ssm_cuda_read_totals(run.context, 1, &sum));
   run.number("loss", sum / size, run.numbers("outputs/loss")[0]);
   run.gradient("prediction", dprediction, run.numbers("cotangents/loss")[0] / size);
 }

@@ -4,7 +4,8 @@
 //
 // A thread is a fiber; it runs until it waits at a barrier. A barrier that some thread of the block can never reach,
 // and a shuffle that reads from a thread that has left, end the process with a message. With SSM_EMULATION_ORDER=reverse
-// threads run in falling order: results that differ show a missing barrier. Device memory begins as NaN.
+// threads run in falling order: results that differ show a missing barrier. SSM_EMULATION_SHARED_KIB is what a block may
+// ask for of shared memory, 227 KiB unless set. Device memory begins as NaN.
 #pragma once
 
 #include <cmath>

@@ -89,6 +89,12 @@ struct Fiber {
   dim3 index;
 };
 
+// Bytes of shared memory that a block may ask for.
+size_t shared_limit() {
+  const char *const kibibytes = std::getenv("SSM_EMULATION_SHARED_KIB");
+  return static_cast<size_t>(kibibytes == nullptr ? 227 : std::atoi(kibibytes)) << 10;
+}
+
 // One block at a time; static shared memory is a static variable, so only one grid runs in the process.
 std::mutex running;
 std::vector<Fiber> fibers;
@@ -179,7 +185,7 @@ void run(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()>
   const bool reverse = order != nullptr && std::strcmp(order, "reverse") == 0;
   count = size_t{block.x} * block.y * block.z;
   if (count == 0 || count > 1024 || grid.y > 65535 || grid.z > 65535 || grid.x == 0 || grid.y == 0 || grid.z == 0 ||
-      shared_bytes > 227 << 10)
+      shared_bytes > shared_limit())
     fail("a launch has an impossible size");
   if (fibers.size() < count) fibers = std::vector<Fiber>(count);
   body = &kernel;
@@ -228,7 +234,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int) {
 }
 cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int) {
   *value = attribute == cudaDevAttrMultiProcessorCount            ? 2
-           : attribute == cudaDevAttrMaxSharedMemoryPerBlockOptin ? 227 << 10
+           : attribute == cudaDevAttrMaxSharedMemoryPerBlockOptin ? static_cast<int>(cuda_emulation::shared_limit())
            : attribute == cudaDevAttrComputeCapabilityMajor       ? 9
                                                                   : 0;
   return cudaSuccess;

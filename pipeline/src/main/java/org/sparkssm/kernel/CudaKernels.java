@@ -1,7 +1,10 @@
 package org.sparkssm.kernel;
 
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
+import java.util.function.IntUnaryOperator;
 import java.util.function.Supplier;
 import org.sparkssm.data.InvalidInputException;
 
@@ -12,11 +15,15 @@ import org.sparkssm.data.InvalidInputException;
  * them.
  *
  * <p>Instances have a stream and memory of their own, so tasks may share a GPU. Operations are
- * enqueued and run while the thread goes on; reading and the losses wait for them. Sums run in an
- * order that depends on the shape alone.
+ * enqueued and run while the thread goes on; reading waits for them. Sums run in an order that
+ * depends on the shape alone.
  */
 public final class CudaKernels implements Kernels {
+  /** As SSM_CUDA_TOTALS. */
+  private static final int MOST_TOTALS = 1024;
+
   private long context;
+  private final List<PendingTotal> pending = new ArrayList<>();
 
   /**
    * @throws IllegalStateException if there is no GPU here, with the reason
@@ -144,6 +151,48 @@ public final class CudaKernels implements Kernels {
     if (values != target) {
       System.arraycopy(values, 0, target, offset, values.length);
     }
+  }
+
+  @Override
+  public List<Tensor> upload(Upload upload) {
+    requireOpen("upload");
+    return CudaUpload.run(this, upload);
+  }
+
+  /** A number that an operation leaves on the GPU, at its index among the pending ones. */
+  private final class PendingTotal implements Total {
+    private double value;
+    private boolean isKnown;
+
+    @Override
+    public double value() {
+      if (!isKnown) {
+        readTotals();
+      }
+      return value;
+    }
+  }
+
+  /** The total of an operation that is given its index. */
+  Total total(IntUnaryOperator operation) {
+    if (pending.size() == MOST_TOTALS) {
+      readTotals();
+    }
+    check(operation.applyAsInt(pending.size()));
+    PendingTotal total = new PendingTotal();
+    pending.add(total);
+    return total;
+  }
+
+  private void readTotals() {
+    requireOpen("value");
+    double[] values = new double[pending.size()];
+    check(CudaNative.ssm_cuda_read_totals(context, values.length, values));
+    for (int i = 0; i < values.length; i++) {
+      pending.get(i).value = values[i];
+      pending.get(i).isKnown = true;
+    }
+    pending.clear();
   }
 
   /** The numbers of an array that belong to a tensor: the array itself where it is all of it. */
@@ -507,13 +556,12 @@ public final class CudaKernels implements Kernels {
   // ---------------------------------------------------------------- losses and optimizer
 
   @Override
-  public double squaredError(
-      Tensor prediction, Tensor target, float[] weights, Tensor dPrediction) {
+  public Total squaredError(Tensor prediction, Tensor target, float[] weights, Tensor dPrediction) {
     return CudaTraining.squaredError(this, prediction, target, weights, dPrediction);
   }
 
   @Override
-  public double softmaxCrossEntropy(Tensor logits, int[] targets, float[] weights, Tensor dLogits) {
+  public Total softmaxCrossEntropy(Tensor logits, int[] targets, float[] weights, Tensor dLogits) {
     return CudaTraining.softmaxCrossEntropy(this, logits, targets, weights, dLogits);
   }
 
@@ -524,7 +572,7 @@ public final class CudaKernels implements Kernels {
   }
 
   @Override
-  public double sumOfSquares(Tensor x) {
+  public Total sumOfSquares(Tensor x) {
     return CudaTraining.sumOfSquares(this, x);
   }
 

@@ -10,7 +10,7 @@ import org.bytedeco.javacpp.Loader;
  * else.
  */
 final class CudaLibrary {
-  private static final int ABI_VERSION = 2;
+  private static final int ABI_VERSION = 3;
 
   private CudaLibrary() {}
 

@@ -53,6 +53,17 @@ final class CudaNative {
       @Cast("const ssm_cuda_matrix*") long[] source,
       float[] target);
 
+  static native int ssm_cuda_upload(
+      @Cast("ssm_cuda_context*") long context,
+      @Cast("const int32_t*") int[] words,
+      long count,
+      @Cast("const ssm_cuda_piece*") long[] pieces,
+      long pieceCount,
+      @Cast("float**") long[] address);
+
+  static native int ssm_cuda_read_totals(
+      @Cast("ssm_cuda_context*") long context, long count, double[] values);
+
   static native void ssm_cuda_transfers(
       @Cast("const ssm_cuda_context*") long context, @Cast("int64_t*") long[] counts);
 
@@ -113,9 +124,7 @@ final class CudaNative {
       @Cast("const ssm_cuda_matrix*") long[] sums);
 
   static native int ssm_cuda_sum_of_squares(
-      @Cast("ssm_cuda_context*") long context,
-      @Cast("const ssm_cuda_matrix*") long[] x,
-      double[] sum);
+      @Cast("ssm_cuda_context*") long context, @Cast("const ssm_cuda_matrix*") long[] x, int total);
 
   static native int ssm_cuda_activation_forward(
       @Cast("ssm_cuda_context*") long context,
@@ -474,7 +483,7 @@ final class CudaNative {
       @Cast("const ssm_cuda_matrix*") long[] target,
       @Const float[] weights,
       @Cast("const ssm_cuda_matrix*") long[] dprediction,
-      double[] sum);
+      int total);
 
   static native int ssm_cuda_softmax_cross_entropy(
       @Cast("ssm_cuda_context*") long context,
@@ -482,7 +491,7 @@ final class CudaNative {
       @Cast("const int32_t*") int[] targets,
       @Const float[] weights,
       @Cast("const ssm_cuda_matrix*") long[] dlogits,
-      double[] sum);
+      int total);
 
   static native int ssm_cuda_adam_step(
       @Cast("ssm_cuda_context*") long context,

@@ -10,37 +10,35 @@ import static org.sparkssm.kernel.CudaKernels.expectLength;
 final class CudaTraining {
   private CudaTraining() {}
 
-  static double squaredError(
+  static Total squaredError(
       CudaKernels kernels, Tensor prediction, Tensor target, float[] weights, Tensor dPrediction) {
     String operation = "squaredError";
     expectLength(operation, weights.length, prediction);
-    double[] sum = new double[1];
-    check(
-        CudaNative.ssm_cuda_squared_error(
-            kernels.context(),
-            kernels.matrix(operation, prediction),
-            kernels.matrix(operation, target),
-            weights,
-            kernels.matrix(operation, dPrediction),
-            sum));
-    return sum[0];
+    return kernels.total(
+        index ->
+            CudaNative.ssm_cuda_squared_error(
+                kernels.context(),
+                kernels.matrix(operation, prediction),
+                kernels.matrix(operation, target),
+                weights,
+                kernels.matrix(operation, dPrediction),
+                index));
   }
 
-  static double softmaxCrossEntropy(
+  static Total softmaxCrossEntropy(
       CudaKernels kernels, Tensor logits, int[] targets, float[] weights, Tensor dLogits) {
     String operation = "softmaxCrossEntropy";
     expectLength(operation, targets.length, logits);
     expectLength(operation, weights.length, logits);
-    double[] sum = new double[1];
-    check(
-        CudaNative.ssm_cuda_softmax_cross_entropy(
-            kernels.context(),
-            kernels.matrix(operation, logits),
-            targets,
-            weights,
-            kernels.matrix(operation, dLogits),
-            sum));
-    return sum[0];
+    return kernels.total(
+        index ->
+            CudaNative.ssm_cuda_softmax_cross_entropy(
+                kernels.context(),
+                kernels.matrix(operation, logits),
+                targets,
+                weights,
+                kernels.matrix(operation, dLogits),
+                index));
   }
 
   static void adamStep(
@@ -68,11 +66,10 @@ final class CudaTraining {
             kernels.matrix(operation, v)));
   }
 
-  static double sumOfSquares(CudaKernels kernels, Tensor x) {
-    double[] sum = new double[1];
-    check(
-        CudaNative.ssm_cuda_sum_of_squares(
-            kernels.context(), kernels.matrix("sumOfSquares", x), sum));
-    return sum[0];
+  static Total sumOfSquares(CudaKernels kernels, Tensor x) {
+    return kernels.total(
+        index ->
+            CudaNative.ssm_cuda_sum_of_squares(
+                kernels.context(), kernels.matrix("sumOfSquares", x), index));
   }
 }

@@ -495,14 +495,15 @@ public final class HostKernels implements Kernels {
   // ---------------------------------------------------------------- losses and optimizer
 
   @Override
-  public double squaredError(
-      Tensor prediction, Tensor target, float[] weights, Tensor dPrediction) {
-    return HostLoss.squaredError(this, prediction, target, weights, dPrediction);
+  public Total squaredError(Tensor prediction, Tensor target, float[] weights, Tensor dPrediction) {
+    double sum = HostLoss.squaredError(this, prediction, target, weights, dPrediction);
+    return () -> sum;
   }
 
   @Override
-  public double softmaxCrossEntropy(Tensor logits, int[] targets, float[] weights, Tensor dLogits) {
-    return HostLoss.softmaxCrossEntropy(this, logits, targets, weights, dLogits);
+  public Total softmaxCrossEntropy(Tensor logits, int[] targets, float[] weights, Tensor dLogits) {
+    double sum = HostLoss.softmaxCrossEntropy(this, logits, targets, weights, dLogits);
+    return () -> sum;
   }
 
   @Override
@@ -512,8 +513,9 @@ public final class HostKernels implements Kernels {
   }
 
   @Override
-  public double sumOfSquares(Tensor x) {
-    return HostElementwise.sumOfSquares(this, x);
+  public Total sumOfSquares(Tensor x) {
+    double sum = HostElementwise.sumOfSquares(this, x);
+    return () -> sum;
   }
 
   // ---------------------------------------------------------------- operands

@@ -1,5 +1,7 @@
 package org.sparkssm.kernel;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.function.Supplier;
 
 /**
@@ -55,6 +57,22 @@ public interface Kernels extends AutoCloseable {
 
   /** Copies {@code source[offset ...]}, dense and row-major, into the tensor. */
   void write(Tensor target, float[] source, int offset);
+
+  /**
+   * Tensors of an upload's matrices, in their order; they live as those of {@link #allocate}. A
+   * device with memory of its own takes matrices and arrays in one transfer, and until the
+   * innermost open {@link #scope} ends, operations that are given an array of the same content find
+   * it there; others are given theirs one by one.
+   */
+  default List<Tensor> upload(Upload upload) {
+    List<Tensor> tensors = new ArrayList<>();
+    for (Upload.Matrix matrix : upload.matrices()) {
+      Tensor tensor = allocate(matrix.rows(), matrix.columns());
+      write(tensor, matrix.values());
+      tensors.add(tensor);
+    }
+    return tensors;
+  }
 
   /** The content, dense and row-major. */
   double[] toDoubles(Tensor source);
@@ -327,7 +345,7 @@ public interface Kernels extends AutoCloseable {
    * @param dPrediction nullable, [R, C], out: gradient of the sum
    * @return the sum, accumulated in double precision in row order
    */
-  double squaredError(Tensor prediction, Tensor target, float[] weights, Tensor dPrediction);
+  Total squaredError(Tensor prediction, Tensor target, float[] weights, Tensor dPrediction);
 
   /**
    * Weighted sum of {@code -log softmax(logits)[target]} over rows.
@@ -338,7 +356,7 @@ public interface Kernels extends AutoCloseable {
    * @param dLogits nullable, [R, classes], out: gradient of the sum
    * @return the sum, accumulated in double precision in row order
    */
-  double softmaxCrossEntropy(Tensor logits, int[] targets, float[] weights, Tensor dLogits);
+  Total softmaxCrossEntropy(Tensor logits, int[] targets, float[] weights, Tensor dLogits);
 
   /**
    * One step of Adam (Kingma and Ba 2015), or of AdamW (Loshchilov and Hutter 2019) where {@code
@@ -370,5 +388,5 @@ public interface Kernels extends AutoCloseable {
    * The sum of squares, accumulated in double precision in an order that depends on the shape
    * alone; NaN or infinite if an element is.
    */
-  double sumOfSquares(Tensor x);
+  Total sumOfSquares(Tensor x);
 }

@@ -266,20 +266,24 @@ final class OperationCases {
         "squaredError",
         c ->
             c.results.add(
-                c.kernels.squaredError(
-                    c.tensor(c.rows, c.columns),
-                    c.tensor(c.rows, c.columns),
-                    c.weights(),
-                    c.perhaps() ? c.tensor(c.rows, c.columns) : null)));
+                c.kernels
+                    .squaredError(
+                        c.tensor(c.rows, c.columns),
+                        c.tensor(c.rows, c.columns),
+                        c.weights(),
+                        c.perhaps() ? c.tensor(c.rows, c.columns) : null)
+                    .value()));
     operations.put(
         "softmaxCrossEntropy",
         c ->
             c.results.add(
-                c.kernels.softmaxCrossEntropy(
-                    c.scaled(c.rows, c.columns, 10),
-                    c.random.ints(c.rows, 0, c.columns).toArray(),
-                    c.weights(),
-                    c.perhaps() ? c.tensor(c.rows, c.columns) : null)));
+                c.kernels
+                    .softmaxCrossEntropy(
+                        c.scaled(c.rows, c.columns, 10),
+                        c.random.ints(c.rows, 0, c.columns).toArray(),
+                        c.weights(),
+                        c.perhaps() ? c.tensor(c.rows, c.columns) : null)
+                    .value()));
     operations.put(
         "adamStep",
         c -> {
@@ -294,7 +298,8 @@ final class OperationCases {
               v);
         });
     operations.put(
-        "sumOfSquares", c -> c.results.add(c.kernels.sumOfSquares(c.tensor(c.rows, c.columns))));
+        "sumOfSquares",
+        c -> c.results.add(c.kernels.sumOfSquares(c.tensor(c.rows, c.columns)).value()));
     operations.put(
         "multiply",
         c -> {

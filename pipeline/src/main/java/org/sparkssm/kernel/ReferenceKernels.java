@@ -440,14 +440,15 @@ public final class ReferenceKernels implements Kernels {
   // ---------------------------------------------------------------- losses and optimizer
 
   @Override
-  public double squaredError(
-      Tensor prediction, Tensor target, float[] weights, Tensor dPrediction) {
-    return ReferenceLoss.squaredError(prediction, target, weights, dPrediction);
+  public Total squaredError(Tensor prediction, Tensor target, float[] weights, Tensor dPrediction) {
+    double sum = ReferenceLoss.squaredError(prediction, target, weights, dPrediction);
+    return () -> sum;
   }
 
   @Override
-  public double softmaxCrossEntropy(Tensor logits, int[] targets, float[] weights, Tensor dLogits) {
-    return ReferenceLoss.softmaxCrossEntropy(logits, targets, weights, dLogits);
+  public Total softmaxCrossEntropy(Tensor logits, int[] targets, float[] weights, Tensor dLogits) {
+    double sum = ReferenceLoss.softmaxCrossEntropy(logits, targets, weights, dLogits);
+    return () -> sum;
   }
 
   @Override
@@ -457,8 +458,9 @@ public final class ReferenceKernels implements Kernels {
   }
 
   @Override
-  public double sumOfSquares(Tensor x) {
-    return ReferenceElementwise.sumOfSquares(x);
+  public Total sumOfSquares(Tensor x) {
+    double sum = ReferenceElementwise.sumOfSquares(x);
+    return () -> sum;
   }
 
   // ---------------------------------------------------------------- shared by the operations

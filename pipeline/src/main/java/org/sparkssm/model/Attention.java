@@ -3,6 +3,7 @@ package org.sparkssm.model;
 import org.sparkssm.kernel.CausalAttention;
 import org.sparkssm.kernel.Segments;
 import org.sparkssm.kernel.Tensor;
+import org.sparkssm.kernel.Upload;
 
 /**
  * Causal softmax attention (Vaswani et al. 2017, arXiv 1706.03762) with H heads of key and value
@@ -115,7 +116,7 @@ final class Attention implements Layer {
       angles = table(first, Math.toIntExact(Math.max(0, end - first)));
     }
 
-    /** Cosines and sines of positions {@code first} on. */
+    /** Cosines and sines of positions {@code first} on; brings the pass's positions, too. */
     private Tensor table(long first, int count) {
       int pairs = key / 2;
       double[] values = new double[count * key];
@@ -126,9 +127,8 @@ final class Attention implements Layer {
           values[p * key + pairs + i] = Math.sin(angle);
         }
       }
-      Tensor table = pass.kernels().allocate(count, key);
-      pass.kernels().write(table, values);
-      return table;
+      Upload upload = new Upload().tensor(count, key, values).array(positions);
+      return pass.kernels().upload(upload).get(0);
     }
 
     void turn(Tensor x, boolean inverse) {

@@ -10,24 +10,41 @@ public final class Pass {
   private final Kernels kernels;
   private final Segments segments;
   private final long[] ids;
+  private final PassInputs inputs;
   private final Tensor times;
   private final Tensor parameters;
   private final Tensor gradients;
   private final int[] tokens;
-  private final Dropout dropout;
   private final boolean guarded;
   private final SequenceState before;
   private final SequenceState after;
 
   /** Seed and number of an optimizer step, from which dropout draws. */
-  public record Dropout(long seed, long step) {}
+  public record Dropout(long seed, long step) {
+
+    /**
+     * Keys of the rows of a batch.
+     *
+     * @param place which dropout of the model this is
+     */
+    long[] keys(int place, SequenceBatch batch) {
+      Segments segments = batch.segments();
+      long[] keys = new long[segments.rows()];
+      for (int b = 0; b < segments.batch(); b++) {
+        long key = SeededRandom.hash(seed, step, place, batch.ids()[b]);
+        for (int l = 0; l < segments.length(b); l++) {
+          keys[segments.offset(b) + l] = SeededRandom.hash(key, l);
+        }
+      }
+      return keys;
+    }
+  }
 
   /**
    * @param batch what goes through the model
-   * @param times [T, 1], time since the sequence's start in units of the time scale
+   * @param inputs the batch's
    * @param parameters [1, P]
    * @param gradients nullable, [1, P]: sums are added to it
-   * @param dropout nullable: no dropout
    * @param guarded whether {@link #check} looks at the numbers
    * @param before nullable: what came before the batch; null: its rows begin the sequences, and
    *     nothing is carried on
@@ -36,10 +53,9 @@ public final class Pass {
   Pass(
       Kernels kernels,
       SequenceBatch batch,
-      Tensor times,
+      PassInputs inputs,
       Tensor parameters,
       Tensor gradients,
-      Dropout dropout,
       boolean guarded,
       SequenceState before,
       SequenceState after) {
@@ -47,10 +63,10 @@ public final class Pass {
     this.segments = batch.segments();
     this.ids = batch.ids();
     this.tokens = batch.tokens();
-    this.times = times;
+    this.inputs = inputs;
+    this.times = inputs.times();
     this.parameters = parameters;
     this.gradients = gradients;
-    this.dropout = dropout;
     this.guarded = guarded;
     this.before = before;
     this.after = after;
@@ -82,10 +98,10 @@ public final class Pass {
     kernels = forward.kernels;
     segments = forward.segments;
     ids = forward.ids;
+    inputs = forward.inputs;
     times = reversedTimes;
     parameters = forward.parameters;
     gradients = forward.gradients;
-    dropout = forward.dropout;
     guarded = forward.guarded;
     before = null;
     after = null;
@@ -110,6 +126,16 @@ public final class Pass {
   /** Time since the sequence's start in units of the time scale, [T, 1]. */
   public Tensor times() {
     return times;
+  }
+
+  /** The rows of the batch as the encoder takes them; null where they are tokens. */
+  Tensor input() {
+    return inputs.input();
+  }
+
+  /** Labels in scaled units; null where there are none. */
+  Tensor target() {
+    return inputs.target();
   }
 
   /** One per row; null where rows hold values. */
@@ -225,20 +251,13 @@ public final class Pass {
    * Drops elements of x in place, if this pass has dropout; the same call on a gradient is the
    * backward.
    *
-   * @param place which dropout of the model this is
+   * @param block whose dropout this is
    */
-  void dropout(double rate, int place, Tensor x) {
-    if (dropout == null || rate == 0) {
-      return;
+  void dropout(double rate, int block, Tensor x) {
+    long[] keys = inputs.dropoutKeys().get(block);
+    if (keys.length > 0) {
+      kernels.dropout(rate, keys, x);
     }
-    long[] keys = new long[segments.rows()];
-    for (int b = 0; b < segments.batch(); b++) {
-      long key = SeededRandom.hash(dropout.seed(), dropout.step(), place, ids[b]);
-      for (int l = 0; l < segments.length(b); l++) {
-        keys[segments.offset(b) + l] = SeededRandom.hash(key, l);
-      }
-    }
-    kernels.dropout(rate, keys, x);
   }
 
   /**
@@ -249,7 +268,7 @@ public final class Pass {
    * @throws NonFiniteException naming place, sequence and position of the first one
    */
   void check(String place, Tensor x) {
-    if (!guarded || Double.isFinite(kernels.sumOfSquares(x))) {
+    if (!guarded || Double.isFinite(kernels.sumOfSquares(x).value())) {
       return;
     }
     double[] values = kernels.toDoubles(x);

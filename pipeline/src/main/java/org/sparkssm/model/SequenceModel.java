@@ -8,6 +8,8 @@ import org.sparkssm.data.InvalidInputException;
 import org.sparkssm.kernel.Kernels;
 import org.sparkssm.kernel.Segments;
 import org.sparkssm.kernel.Tensor;
+import org.sparkssm.kernel.Total;
+import org.sparkssm.kernel.Upload;
 
 /**
  * The model that a {@link ModelSpec} describes: raw sequences in, loss sums, gradients or outputs
@@ -99,7 +101,7 @@ public final class SequenceModel {
    * @param batch with labels
    * @param dropout nullable: no dropout
    */
-  public LossSums lossAndGradient(
+  public BatchLoss lossAndGradient(
       Kernels kernels,
       Tensor parameters,
       Tensor gradients,
@@ -107,12 +109,13 @@ public final class SequenceModel {
       Pass.Dropout dropout) {
     return kernels.scope(
         () -> {
-          Pass pass = pass(kernels, parameters, gradients, batch, dropout, false);
-          Trace trace = trace(pass, batch);
+          Targets targets = Targets.of(batch, spec, scaling);
+          Pass pass = pass(kernels, parameters, gradients, batch, targets, dropout, false);
+          Trace trace = trace(pass);
           Tensor dOutput = kernels.allocate(trace.output.rows(), trace.output.columns());
-          LossSums sums = loss(kernels, batch, trace.output, dOutput);
+          Total loss = loss(pass, targets, trace.output, dOutput);
           trace.backward.accept(dOutput);
-          return sums;
+          return new BatchLoss(targets.weight(), loss);
         });
   }
 
@@ -120,8 +123,9 @@ public final class SequenceModel {
   public LossSums evaluate(Kernels kernels, Tensor parameters, SequenceBatch batch) {
     return kernels.scope(
         () -> {
-          Pass pass = pass(kernels, parameters, null, batch, null, false);
-          return loss(kernels, batch, outputs(pass, batch), null);
+          Targets targets = Targets.of(batch, spec, scaling);
+          Pass pass = pass(kernels, parameters, null, batch, targets, null, false);
+          return sums(pass, targets, outputs(pass));
         });
   }
 
@@ -134,8 +138,8 @@ public final class SequenceModel {
   public float[] score(Kernels kernels, Tensor parameters, SequenceBatch batch) {
     return kernels.scope(
         () -> {
-          Pass pass = pass(kernels, parameters, null, batch, null, false);
-          return inUnitsOfTheLabel(kernels, outputs(pass, batch));
+          Pass pass = pass(kernels, parameters, null, batch, null, null, false);
+          return inUnitsOfTheLabel(kernels, outputs(pass));
         });
   }
 
@@ -168,11 +172,7 @@ public final class SequenceModel {
               + batch.size());
     }
     return advancing(
-        kernels,
-        parameters,
-        state,
-        batch,
-        pass -> inUnitsOfTheLabel(kernels, outputs(pass, batch)));
+        kernels, parameters, state, batch, pass -> inUnitsOfTheLabel(kernels, outputs(pass)));
   }
 
   /** Moves a state on by a pass over the next steps. */
@@ -193,9 +193,9 @@ public final class SequenceModel {
                   next.startAt(b, batch.times()[batch.segments().offset(b)]);
                 }
               }
-              Tensor times = times(kernels, batch, next);
+              PassInputs inputs = inputs(kernels, batch, null, null, next);
               return run.apply(
-                  new Pass(kernels, batch, times, parameters, null, null, false, state, next));
+                  new Pass(kernels, batch, inputs, parameters, null, false, state, next));
             });
     for (int b = 0; b < batch.size(); b++) {
       next.pass(b, batch.segments().length(b));
@@ -286,9 +286,9 @@ public final class SequenceModel {
         batch,
         pass -> {
           if (part.block() == blocks.size()) {
-            outputs(pass, batch);
+            outputs(pass);
           } else {
-            through(pass, batch, blocks.subList(0, part.block() + 1));
+            through(pass, blocks.subList(0, part.block() + 1));
           }
           return null;
         });
@@ -314,11 +314,12 @@ public final class SequenceModel {
     kernels.scope(
         () -> {
           Tensor gradients = kernels.zeros(1, layout.size());
-          Pass pass = pass(kernels, parameters, gradients, batch, dropout, true);
+          Targets targets = Targets.of(batch, spec, scaling);
+          Pass pass = pass(kernels, parameters, gradients, batch, targets, dropout, true);
           requireFiniteParameters(kernels, pass::value, "parameter");
-          Trace trace = trace(pass, batch);
+          Trace trace = trace(pass);
           Tensor dOutput = kernels.allocate(trace.output.rows(), trace.output.columns());
-          double loss = loss(kernels, batch, trace.output, dOutput).loss();
+          double loss = loss(pass, targets, trace.output, dOutput).value();
           if (!Double.isFinite(loss)) {
             throw new NonFiniteException("the loss is " + loss);
           }
@@ -331,7 +332,7 @@ public final class SequenceModel {
   private void requireFiniteParameters(
       Kernels kernels, Function<Parameter, Tensor> view, String what) {
     for (Parameter parameter : layout.parameters()) {
-      if (!Double.isFinite(kernels.sumOfSquares(view.apply(parameter)))) {
+      if (!Double.isFinite(kernels.sumOfSquares(view.apply(parameter)).value())) {
         throw new NonFiniteException(what + " " + parameter.name() + " is not finite");
       }
     }
@@ -347,18 +348,18 @@ public final class SequenceModel {
       Tensor parameters,
       Tensor gradients,
       SequenceBatch batch,
+      Targets targets,
       Pass.Dropout dropout,
       boolean guarded) {
-    Tensor times = times(kernels, batch, null);
-    return new Pass(kernels, batch, times, parameters, gradients, dropout, guarded, null, null);
+    PassInputs inputs = inputs(kernels, batch, targets, dropout, null);
+    return new Pass(kernels, batch, inputs, parameters, gradients, guarded, null, null);
   }
 
-  private Trace trace(Pass pass, SequenceBatch batch) {
+  private Trace trace(Pass pass) {
     Kernels kernels = pass.kernels();
     int width = spec.width();
-    Tensor input = spec.input().tokens() ? null : input(kernels, batch, pass.times());
     Tensor x = pass.allocate(width);
-    encode(pass, batch, input, x);
+    encode(pass, x);
     pass.check("the encoder", x);
     List<Layer.Backward> backwards = new ArrayList<>();
     for (Layer layer : stack()) {
@@ -381,30 +382,24 @@ public final class SequenceModel {
             backwards.get(k).run(dy, dx);
             dy = dx;
           }
-          encodeBackward(pass, batch, input, dy);
+          encodeBackward(pass, dy);
         });
   }
 
   /** The forward alone, releasing what each layer made before the next begins. */
-  private Tensor outputs(Pass pass, SequenceBatch batch) {
-    Tensor read = readout(pass, through(pass, batch, stack()));
+  private Tensor outputs(Pass pass) {
+    Tensor read = readout(pass, through(pass, stack()));
     Tensor output = pass.kernels().allocate(read.rows(), spec.head().outputs());
     head.forward(pass, read, output);
     return output;
   }
 
   /** The encoder and then those layers. */
-  private Tensor through(Pass pass, SequenceBatch batch, List<? extends Layer> layers) {
+  private Tensor through(Pass pass, List<? extends Layer> layers) {
     Kernels kernels = pass.kernels();
     Tensor x = pass.allocate(spec.width());
     Tensor y = pass.allocate(spec.width());
-    Tensor encoded = x;
-    kernels.scope(
-        () -> {
-          Tensor input = spec.input().tokens() ? null : input(kernels, batch, pass.times());
-          encode(pass, batch, input, encoded);
-          return null;
-        });
+    encode(pass, x);
     for (Layer layer : layers) {
       Tensor from = x;
       Tensor to = y;
@@ -423,20 +418,19 @@ public final class SequenceModel {
     return stack;
   }
 
-  private void encode(Pass pass, SequenceBatch batch, Tensor input, Tensor x) {
+  private void encode(Pass pass, Tensor x) {
     if (embedding == null) {
-      encoder.forward(pass, input, x);
+      encoder.forward(pass, pass.input(), x);
     } else {
-      requireTokens(batch);
-      pass.kernels().embeddingForward(batch.tokens(), pass.value(embedding), x);
+      pass.kernels().embeddingForward(pass.tokens(), pass.value(embedding), x);
     }
   }
 
-  private void encodeBackward(Pass pass, SequenceBatch batch, Tensor input, Tensor dx) {
+  private void encodeBackward(Pass pass, Tensor dx) {
     if (embedding == null) {
-      encoder.parameterGradients(pass, input, dx);
+      encoder.parameterGradients(pass, pass.input(), dx);
     } else {
-      pass.kernels().embeddingBackward(batch.tokens(), dx, pass.gradient(embedding));
+      pass.kernels().embeddingBackward(pass.tokens(), dx, pass.gradient(embedding));
     }
   }
 
@@ -499,11 +493,60 @@ public final class SequenceModel {
   // ---------------------------------------------------------------- input
 
   /**
+   * All that a pass takes of a batch, brought to the device at once.
+   *
+   * @param targets nullable: the loss is not asked for
+   * @param dropout nullable: no dropout
+   * @param state nullable: what came before the batch
+   */
+  private PassInputs inputs(
+      Kernels kernels,
+      SequenceBatch batch,
+      Targets targets,
+      Pass.Dropout dropout,
+      SequenceState state) {
+    double[] times = times(batch, state);
+    Upload upload = new Upload().segments(batch.segments()).tensor(times.length, 1, times);
+    if (spec.input().tokens()) {
+      requireTokens(batch);
+      upload.tokens(batch.tokens(), spec.input().vocabulary());
+    } else {
+      upload.tensor(times.length, spec.input().columns(), input(batch, times));
+    }
+    if (targets != null) {
+      upload.array(targets.weights());
+      if (targets.numbers() == null) {
+        upload.array(targets.classes());
+      } else {
+        upload.tensor(targets.numbers().length, 1, targets.numbers());
+      }
+    }
+    List<long[]> dropoutKeys = dropoutKeys(batch, dropout);
+    dropoutKeys.stream().filter(keys -> keys.length > 0).forEach(upload::array);
+    List<Tensor> tensors = kernels.upload(upload);
+    return new PassInputs(
+        tensors.get(0),
+        spec.input().tokens() ? null : tensors.get(1),
+        targets == null || targets.numbers() == null ? null : tensors.get(tensors.size() - 1),
+        dropoutKeys);
+  }
+
+  /** Of each block: keys of the rows, none where it drops nothing. */
+  private List<long[]> dropoutKeys(SequenceBatch batch, Pass.Dropout dropout) {
+    List<long[]> keys = new ArrayList<>();
+    for (int k = 0; k < blocks.size(); k++) {
+      boolean drops = dropout != null && spec.blocks().get(k).dropout() > 0;
+      keys.add(drops ? dropout.keys(k, batch) : new long[0]);
+    }
+    return keys;
+  }
+
+  /**
    * Time since the sequence's start over the time scale; the step number where there is no time.
    *
    * @param state nullable: what came before the batch
    */
-  private Tensor times(Kernels kernels, SequenceBatch batch, SequenceState state) {
+  private double[] times(SequenceBatch batch, SequenceState state) {
     Segments segments = batch.segments();
     double[] times = new double[segments.rows()];
     for (int b = 0; b < segments.batch(); b++) {
@@ -520,29 +563,28 @@ public final class SequenceModel {
         times[first + l] = since / scaling.timeScale();
       }
     }
-    Tensor tensor = kernels.allocate(segments.rows(), 1);
-    kernels.write(tensor, times);
-    return tensor;
+    return times;
   }
 
-  private Tensor input(Kernels kernels, SequenceBatch batch, Tensor times) {
+  /** The channels, scaled, after the time where that is one of them. */
+  private double[] input(SequenceBatch batch, double[] times) {
     int channels = spec.input().channels();
     if (batch.channels() != channels) {
       throw new InvalidInputException(
           "the sequences have " + batch.channels() + " channels, the model expects " + channels);
     }
-    int rows = batch.segments().rows();
-    float[] scaled = new float[rows * channels];
-    for (int i = 0; i < scaled.length; i++) {
-      int c = i % channels;
-      scaled[i] = (float) ((batch.values()[i] - scaling.mean()[c]) / scaling.deviation()[c]);
-    }
     int columns = spec.input().columns();
-    Tensor input = kernels.allocate(rows, columns);
-    if (spec.input().time()) {
-      kernels.copy(times, input.columnRange(0, 1));
+    double[] input = new double[times.length * columns];
+    for (int r = 0; r < times.length; r++) {
+      int first = (r + 1) * columns - channels;
+      if (spec.input().time()) {
+        input[r * columns] = times[r];
+      }
+      for (int c = 0; c < channels; c++) {
+        double value = batch.values()[r * channels + c];
+        input[first + c] = (float) ((value - scaling.mean()[c]) / scaling.deviation()[c]);
+      }
     }
-    kernels.write(input.columnRange(columns - channels, columns), scaled, 0);
     return input;
   }
 
@@ -571,87 +613,44 @@ public final class SequenceModel {
 
   // ---------------------------------------------------------------- loss
 
-  private LossSums loss(Kernels kernels, SequenceBatch batch, Tensor output, Tensor dOutput) {
-    boolean everyStep = spec.readout() == Readout.EVERY_STEP;
-    if (batch.labels() == null || batch.labelPerStep() != everyStep) {
-      throw new InvalidInputException(
-          "the model learns from one label for every "
-              + (everyStep ? "step" : "sequence")
-              + ", the data have "
-              + (batch.labels() == null ? "none" : everyStep ? "one a sequence" : "one a step"));
-    }
-    return spec.head().kind() == HeadKind.REGRESSION
-        ? squaredError(kernels, batch, output, dOutput)
-        : crossEntropy(kernels, batch, output, dOutput);
+  private Total loss(Pass pass, Targets targets, Tensor output, Tensor dOutput) {
+    return targets.numbers() == null
+        ? pass.kernels().softmaxCrossEntropy(output, targets.classes(), targets.weights(), dOutput)
+        : pass.kernels().squaredError(output, pass.target(), targets.weights(), dOutput);
   }
 
-  private LossSums squaredError(
-      Kernels kernels, SequenceBatch batch, Tensor output, Tensor dOutput) {
-    int rows = output.rows();
-    double[] scaled = new double[rows];
-    float[] weights = new float[rows];
-    double weight = 0;
-    for (int r = 0; r < rows; r++) {
-      if (!Double.isNaN(batch.labels()[r])) {
-        scaled[r] = (batch.labels()[r] - scaling.labelMean()) / scaling.labelDeviation();
-        weights[r] = batch.weights() == null ? 1 : batch.weights()[r];
-        weight += weights[r];
-      }
-    }
-    Tensor target = kernels.allocate(rows, 1);
-    kernels.write(target, scaled);
-    double loss = kernels.squaredError(output, target, weights, dOutput);
-    if (dOutput != null) {
-      return LossSums.ofLoss(weight, loss);
-    }
+  private LossSums sums(Pass pass, Targets targets, Tensor output) {
+    double loss = loss(pass, targets, output, null).value();
+    double[] found = pass.kernels().toDoubles(output);
+    return targets.numbers() == null
+        ? ofClasses(targets, loss, found, output.columns())
+        : ofNumbers(targets, loss, found);
+  }
+
+  private LossSums ofNumbers(Targets targets, double loss, double[] found) {
     double squared = 0;
     double absolute = 0;
     double sum = 0;
     double squares = 0;
-    double[] found = kernels.toDoubles(output);
-    for (int r = 0; r < rows; r++) {
-      double error = (found[r] - scaled[r]) * scaling.labelDeviation();
-      squared += weights[r] * error * error;
-      absolute += weights[r] * Math.abs(error);
-      sum += weights[r] * scaled[r];
-      squares += weights[r] * scaled[r] * scaled[r];
+    for (int r = 0; r < targets.weights().length; r++) {
+      double label = targets.numbers()[r];
+      double weight = targets.weights()[r];
+      double error = (found[r] - label) * scaling.labelDeviation();
+      squared += weight * error * error;
+      absolute += weight * Math.abs(error);
+      sum += weight * label;
+      squares += weight * label * label;
     }
-    return new LossSums(weight, loss, squared, absolute, 0, sum, squares);
+    return new LossSums(targets.weight(), loss, squared, absolute, 0, sum, squares);
   }
 
-  private LossSums crossEntropy(
-      Kernels kernels, SequenceBatch batch, Tensor output, Tensor dOutput) {
-    int rows = output.rows();
-    int[] targets = new int[rows];
-    float[] weights = new float[rows];
-    double weight = 0;
-    for (int r = 0; r < rows; r++) {
-      double label = batch.labels()[r];
-      if (!Double.isNaN(label)) {
-        targets[r] = requireClass(label);
-        weights[r] = batch.weights() == null ? 1 : batch.weights()[r];
-        weight += weights[r];
-      }
-    }
-    double loss = kernels.softmaxCrossEntropy(output, targets, weights, dOutput);
-    if (dOutput != null) {
-      return LossSums.ofLoss(weight, loss);
-    }
+  private static LossSums ofClasses(Targets targets, double loss, double[] logits, int classes) {
     double correct = 0;
-    double[] logits = kernels.toDoubles(output);
-    for (int r = 0; r < rows; r++) {
-      correct += weights[r] * (greatest(logits, r, output.columns()) == targets[r] ? 1 : 0);
+    for (int r = 0; r < targets.weights().length; r++) {
+      boolean isRight = greatest(logits, r, classes) == targets.classes()[r];
+      correct += targets.weights()[r] * (isRight ? 1 : 0);
     }
-    return new LossSums(weight, loss, 0, 0, correct, 0, 0);
-  }
-
-  private int requireClass(double label) {
-    int target = (int) label;
-    if (target != label || target < 0 || target >= spec.head().outputs()) {
-      throw new InvalidInputException(
-          "a label is " + label + ", expected a class from 0 to " + (spec.head().outputs() - 1));
-    }
-    return target;
+    return new LossSums(targets.weight(), loss, 0, 0, correct, 0, 0);
   }
 
   private static int greatest(double[] logits, int row, int classes) {

@@ -124,7 +124,7 @@ final class Optimizer {
 
   /** What makes the mean of the sum, and limits its norm. */
   private double factor(double weight, long step) {
-    double norm = Math.sqrt(kernels.sumOfSquares(sumOfBatch)) / weight;
+    double norm = Math.sqrt(kernels.sumOfSquares(sumOfBatch).value()) / weight;
     if (!Double.isFinite(norm)) {
       throw new NonFiniteException(
           "training stopped at step " + step + ": the norm of the gradient is " + norm);

@@ -5,8 +5,11 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Deque;
 import java.util.List;
+import java.util.function.Supplier;
 import org.sparkssm.kernel.Kernels;
 import org.sparkssm.kernel.Tensor;
+import org.sparkssm.kernel.Total;
+import org.sparkssm.model.BatchLoss;
 import org.sparkssm.model.LossSums;
 import org.sparkssm.model.NonFiniteException;
 import org.sparkssm.model.Pass;
@@ -16,8 +19,9 @@ import org.sparkssm.model.SequenceModel;
 /**
  * What one thread does for the micro-shards it is given: gradient sums and validation sums, each a
  * function of the micro-shard, the parameters and the step alone. Gradients are summed where they
- * are computed, along {@link FixedTree}, and leave the device as the sums of whole subtrees.
- * Belongs to the thread of its kernels.
+ * are computed, along {@link FixedTree}, and leave the device as the sums of whole subtrees; so do
+ * losses, and whether all is finite, which nobody waits for before. Belongs to the thread of its
+ * kernels.
  */
 public final class ShardWorker {
   /** Bounds the memory of a validation batch, in steps of all its sequences together. */
@@ -33,8 +37,18 @@ public final class ShardWorker {
   private List<FixedTree.Node<Sum>> sums = new ArrayList<>();
   private long sequences;
 
-  /** A {@link GradientSum} on the device. */
-  private record Sum(Tensor gradient, LossSums sums, String failure) {}
+  /** A {@link GradientSum} on the device; what was found besides waits for it. */
+  private record Sum(Tensor gradient, Supplier<Found> found) {}
+
+  private record Found(LossSums sums, String failure) {
+    Found plus(Found right) {
+      return new Found(sums.plus(right.sums), failure != null ? failure : right.failure);
+    }
+  }
+
+  /** Rows that were added to a gradient, whose squares then had that sum. */
+  @SuppressWarnings("ArrayRecordComponent") // a carrier, never compared
+  private record MicroBatch(int[] rows, BatchLoss loss, Total squares) {}
 
   public ShardWorker(SequenceModel model, EpochOrder order, long seed, Kernels kernels) {
     this.model = model;
@@ -91,11 +105,10 @@ public final class ShardWorker {
       float[] gradient = new float[model.layout().size()];
       kernels.read(node.sum().gradient(), gradient, 0);
       unused.push(node.sum().gradient());
+      Found found = node.sum().found().get();
       read.add(
           new FixedTree.Node<>(
-              node.first(),
-              node.size(),
-              new GradientSum(gradient, node.sum().sums(), node.sum().failure())));
+              node.first(), node.size(), new GradientSum(gradient, found.sums(), found.failure())));
     }
     sums = new ArrayList<>();
     return read;
@@ -105,10 +118,7 @@ public final class ShardWorker {
   private Sum plus(Sum left, Sum right) {
     kernels.addScaled(1, right.gradient, left.gradient);
     unused.push(right.gradient);
-    return new Sum(
-        left.gradient,
-        left.sums.plus(right.sums),
-        left.failure != null ? left.failure : right.failure);
+    return new Sum(left.gradient, () -> left.found.get().plus(right.found.get()));
   }
 
   private Sum sum(MicroShard shard, int[] shuffled, ShardStep step) {
@@ -116,19 +126,27 @@ public final class ShardWorker {
     kernels.fill(gradients, 0);
     int[] rows = order.rows(shuffled, shard.number(), step.batch());
     Pass.Dropout dropout = new Pass.Dropout(seed, step.step());
-    LossSums losses = LossSums.ZERO;
-    String failure = null;
+    List<MicroBatch> added = new ArrayList<>();
     int most = order.microBatch() == 0 ? rows.length : order.microBatch();
-    for (int from = 0; from < rows.length && failure == null; from += most) {
-      int to = Math.min(rows.length, from + most);
-      SequenceBatch batch = shard.training().batch(Arrays.copyOfRange(rows, from, to));
-      losses = losses.plus(model.lossAndGradient(kernels, parameters, gradients, batch, dropout));
-      if (!Double.isFinite(losses.loss()) || !Double.isFinite(kernels.sumOfSquares(gradients))) {
-        failure = locate(batch, dropout);
-      }
+    for (int from = 0; from < rows.length; from += most) {
+      int[] part = Arrays.copyOfRange(rows, from, Math.min(rows.length, from + most));
+      SequenceBatch batch = shard.training().batch(part);
+      BatchLoss loss = model.lossAndGradient(kernels, parameters, gradients, batch, dropout);
+      added.add(new MicroBatch(part, loss, kernels.sumOfSquares(gradients)));
     }
     sequences += rows.length;
-    return new Sum(gradients, losses, failure);
+    return new Sum(gradients, () -> find(shard, added, dropout));
+  }
+
+  private Found find(MicroShard shard, List<MicroBatch> added, Pass.Dropout dropout) {
+    LossSums losses = LossSums.ZERO;
+    for (MicroBatch microBatch : added) {
+      losses = losses.plus(microBatch.loss().sums());
+      if (!Double.isFinite(losses.loss()) || !Double.isFinite(microBatch.squares().value())) {
+        return new Found(losses, locate(shard.training().batch(microBatch.rows()), dropout));
+      }
+    }
+    return new Found(losses, null);
   }
 
   private String locate(SequenceBatch batch, Pass.Dropout dropout) {

@@ -163,7 +163,10 @@ class GradientTest {
       Tensor unused = kernels.zeros(1, parameters.length);
       sum +=
           factors[i]
-              * model.lossAndGradient(kernels, tensor(shifted), unused, batch, dropout).loss();
+              * model
+                  .lossAndGradient(kernels, tensor(shifted), unused, batch, dropout)
+                  .sums()
+                  .loss();
     }
     return sum / STEP;
   }

@@ -121,7 +121,7 @@ class SequenceModelTest {
 
   private double loss(SequenceBatch batch, Pass.Dropout dropout) {
     Tensor gradients = kernels.zeros(1, model.layout().size());
-    return model.lossAndGradient(kernels, parameters, gradients, batch, dropout).loss();
+    return model.lossAndGradient(kernels, parameters, gradients, batch, dropout).sums().loss();
   }
 
   private static SequenceBatch only(SequenceBatch batch, int b) {

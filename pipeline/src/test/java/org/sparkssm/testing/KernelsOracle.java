@@ -242,7 +242,7 @@ public final class KernelsOracle {
     int[] targets = Arrays.stream(c.input("targets")).mapToInt(t -> (int) t).toArray();
     Tensor logits = tensor(shape[0] * shape[1], shape[2], c.input("logits"));
     Tensor dLogits = kernels.allocate(logits.rows(), logits.columns());
-    double loss = kernels.softmaxCrossEntropy(logits, targets, weights, dLogits) / total;
+    double loss = kernels.softmaxCrossEntropy(logits, targets, weights, dLogits).value() / total;
     assertEquals(c.output("loss")[0], loss, outputTolerance * Math.max(1, loss), c.toString());
     double[] scaled = kernels.toDoubles(dLogits);
     for (int i = 0; i < scaled.length; i++) {
@@ -258,7 +258,7 @@ public final class KernelsOracle {
     Arrays.fill(weights, 1);
     Tensor dPrediction = kernels.allocate(prediction.rows(), prediction.columns());
     double size = prediction.size();
-    double loss = kernels.squaredError(prediction, target, weights, dPrediction) / size;
+    double loss = kernels.squaredError(prediction, target, weights, dPrediction).value() / size;
     assertEquals(c.output("loss")[0], loss, outputTolerance * Math.max(1, loss), c.toString());
     double[] scaled = kernels.toDoubles(dPrediction);
     for (int i = 0; i < scaled.length; i++) {

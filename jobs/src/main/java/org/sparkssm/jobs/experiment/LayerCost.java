@@ -60,7 +60,7 @@ final class LayerCost {
           SequenceBatch batch = batch(sequences, length, 0);
           SequenceBatch oneStep = batch(sequences, 1, 0);
           Consumer<SequenceBatch> pass =
-              data -> model.lossAndGradient(kernels, weights, gradients, data, null);
+              data -> model.lossAndGradient(kernels, weights, gradients, data, null).sums();
           pass.accept(batch);
           time(values, () -> pass.accept(batch));
           OptionalLong whole = leastTouched(() -> pass.accept(batch));
