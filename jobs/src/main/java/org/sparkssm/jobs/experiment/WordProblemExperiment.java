@@ -66,8 +66,9 @@ final class WordProblemExperiment implements Experiment {
             + " length to validate on; blocks with norms and residuals; cross-entropy at every step,"
             + " accuracy over all steps; blocks are added until it exceeds 90 %%, at most %d; Linear"
             + " CDE of width and state %d, Euler, one A_i a token, others of width %d and state %d; %d"
-            + " epochs (Linear CDE: %d) of AdamW in batches of %d with warm-up and cosine; activation and learning rate"
-            + " %s for the Linear CDE, %s for Mamba, %s for S4D; %d seed%s. The paper has width 1024 and state 64, or 256 for the Linear CDE.")
+            + " epochs (Linear CDE: %d) of AdamW in batches of %d with warm-up and cosine; activation"
+            + " and learning rate %s for the Linear CDE, %s for Mamba, %s for S4D; %d seed%s. The"
+            + " paper has width 1024 and state 64, or 256 for the Linear CDE.")
         .formatted(
             count(scale),
             held(scale),
