@@ -22,14 +22,13 @@ import org.sparkssm.kernel.Tensor;
  * </pre>
  *
  * <p>Initial values are those of gated DeltaNet's code: exp(A_log) uniform in (0, 16),
- * softplus(dt_bias) log-uniform in [0.001, 0.1].
+ * softplus(dt_bias) log-uniform in [dtMin, dtMax].
  *
  * <p>Options: {@code heads} H (4), {@code key} K and {@code value} V (D / H rounded up), {@code
- * updates} R (1), {@code gated} (false), {@code negative} (false), {@code convolution} taps (4).
+ * updates} R (1), {@code gated} (false), {@code negative} (false), {@code convolution} taps (4);
+ * where gated {@code dtMin} (0.001) and {@code dtMax} (0.1).
  */
 final class DeltaNet implements Layer {
-  private static final double LEAST_STEP = 1e-3;
-  private static final double GREATEST_STEP = 1e-1;
   private static final double GREATEST_RATE = 16;
 
   private final int heads;
@@ -65,7 +64,9 @@ final class DeltaNet implements Layer {
     gateProjection = new Dense(width, gates(), false, layout.child("gate_proj"));
     logRate = gated ? layout.addFree("A_log", 1, heads, Initializer.fill(DeltaNet::logRate)) : null;
     stepBias =
-        gated ? layout.addFree("dt_bias", 1, heads, Initializer.fill(DeltaNet::stepBias)) : null;
+        gated
+            ? layout.addFree("dt_bias", 1, heads, StepRange.of(options).softplusInverses())
+            : null;
     norm = new HeadNorm(value, layout.child("norm"));
     outProjection = new Dense(values, width, false, layout.child("out_proj"));
     states = layout.addState("s", values * key, Carry.SEQUENTIAL);
@@ -73,13 +74,6 @@ final class DeltaNet implements Layer {
 
   private static double logRate(UniformRandomProvider random) {
     return Math.log(GREATEST_RATE * (1 - random.nextDouble()));
-  }
-
-  /** The inverse of softplus at a log-uniform step size. */
-  private static double stepBias(UniformRandomProvider random) {
-    double logLeast = Math.log(LEAST_STEP);
-    double step = Math.exp(logLeast + random.nextDouble() * (Math.log(GREATEST_STEP) - logLeast));
-    return step + Math.log(-Math.expm1(-step));
   }
 
   /** Columns of q, k and v together. */

@@ -7,12 +7,9 @@ import org.sparkssm.kernel.Tensor;
 /**
  * The trained transition of a time-invariant diagonal state space: {@code A = -exp(log_A_real) + i
  * A_imag}, stable whatever the parameters, discretized with step {@code exp(log_dt)}. Initially the
- * real parts are -1/2 and the step sizes log-uniform in [0.001, 0.1].
+ * real parts are -1/2.
  */
 final class DiagonalTransition {
-  private static final double LEAST_STEP = 1e-3;
-  private static final double GREATEST_STEP = 1e-1;
-
   private final Discretization rule;
   private final int rows;
   private final int states;
@@ -27,10 +24,12 @@ final class DiagonalTransition {
   record TimedStep(Tensor a, Tensor logSteps, Tensor ofSteps, Tensor aBar, Tensor bBar) {}
 
   /**
+   * @param range of the initial step sizes
    * @param stepsPerRow 1: a row has one step size, or {@code states}: every state its own
    */
   DiagonalTransition(
       Discretization rule,
+      StepRange range,
       int rows,
       int states,
       int stepsPerRow,
@@ -39,14 +38,7 @@ final class DiagonalTransition {
     this.rule = rule;
     this.rows = rows;
     this.states = states;
-    double logLeast = Math.log(LEAST_STEP);
-    double logRange = Math.log(GREATEST_STEP) - logLeast;
-    logStep =
-        layout.addFree(
-            "log_dt",
-            rows,
-            stepsPerRow,
-            Initializer.fill(random -> logLeast + random.nextDouble() * logRange));
+    logStep = layout.addFree("log_dt", rows, stepsPerRow, range.logarithms());
     logReal = layout.addFree("log_A_real", rows, states, Initializer.constant(Math.log(0.5)));
     imaginary = layout.addFree("A_imag", rows, states, imaginaryPart);
   }

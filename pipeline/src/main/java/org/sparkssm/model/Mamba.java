@@ -1,6 +1,5 @@
 package org.sparkssm.model;
 
-import org.apache.commons.rng.UniformRandomProvider;
 import org.sparkssm.kernel.SelectiveScan;
 import org.sparkssm.kernel.Tensor;
 
@@ -18,16 +17,13 @@ import org.sparkssm.kernel.Tensor;
  * </pre>
  *
  * Initial values are those of the authors' code (state-spaces/mamba, {@code mamba_simple.py}):
- * {@code A_log = log(1..N)}, {@code D = 1}, step sizes log-uniform in [0.001, 0.1].
+ * {@code A_log = log(1..N)}, {@code D = 1}, step sizes log-uniform in [dtMin, dtMax].
  *
- * <p>Options: {@code state} N (16), {@code expand} (2), {@code convolution} taps (4), {@code clock}
- * (0): above 0, step sizes are multiplied by how long the data's times say that a step lasts
- * ({@link StepDuration}).
+ * <p>Options: {@code state} N (16), {@code expand} (2), {@code convolution} taps (4), {@code dtMin}
+ * (0.001) and {@code dtMax} (0.1), {@code clock} (0): above 0, step sizes are multiplied by how
+ * long the data's times say that a step lasts ({@link StepDuration}).
  */
 final class Mamba implements Layer {
-  private static final double LEAST_STEP = 1e-3;
-  private static final double GREATEST_STEP = 1e-1;
-
   private final int state;
   private final int inner;
   private final int stepColumns;
@@ -54,19 +50,12 @@ final class Mamba implements Layer {
     stepWeight =
         layout.addWeight(
             "dt_proj.weight", inner, stepColumns, Initializer.uniform(1 / Math.sqrt(stepColumns)));
-    stepBias = layout.addFree("dt_proj.bias", 1, inner, Initializer.fill(Mamba::drawStepBias));
+    stepBias = layout.addFree("dt_proj.bias", 1, inner, StepRange.of(options).softplusInverses());
     logA = layout.addFree("A_log", inner, state, (random, count) -> logarithms());
     skip = layout.addFree("D", 1, inner, Initializer.constant(1));
     outProjection = new Dense(inner, width, false, layout.child("out_proj"));
     duration = StepDuration.of(options, layout);
     states = layout.addState("h", inner * state, Carry.ELEMENTWISE);
-  }
-
-  /** The inverse of softplus at a log-uniform step size. */
-  private static double drawStepBias(UniformRandomProvider random) {
-    double logLeast = Math.log(LEAST_STEP);
-    double step = Math.exp(logLeast + random.nextDouble() * (Math.log(GREATEST_STEP) - logLeast));
-    return step + Math.log(-Math.expm1(-step));
   }
 
   private double[] logarithms() {

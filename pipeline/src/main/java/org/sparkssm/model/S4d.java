@@ -18,10 +18,11 @@ import org.sparkssm.kernel.Tensor;
  *
  * <p>Initial values are those of the paper and the authors' code (state-spaces/s4, {@code s4d.py}):
  * {@code S4D-Lin}, A_n = -1/2 + i pi n, or {@code S4D-Inv}, A_n = -1/2 + i (M / pi) (M / (2n + 1) -
- * 1) with M = 2 N; C complex standard normal, D ~ N(0, 1), step sizes log-uniform in [0.001, 0.1].
+ * 1) with M = 2 N; C complex standard normal, D ~ N(0, 1), step sizes log-uniform in [dtMin,
+ * dtMax].
  *
  * <p>Options: {@code state} N (32), {@code initialization} lin or inv (lin), {@code discretization}
- * zero-order-hold or bilinear (zero-order-hold).
+ * zero-order-hold or bilinear (zero-order-hold), {@code dtMin} (0.001) and {@code dtMax} (0.1).
  */
 final class S4d implements Layer {
   private final int width;
@@ -40,7 +41,13 @@ final class S4d implements Layer {
     rule = DiagonalTransition.rule(options);
     transition =
         new DiagonalTransition(
-            rule, width, state, 1, (random, count) -> frequencies(linear, count), layout);
+            rule,
+            StepRange.of(options),
+            width,
+            state,
+            1,
+            (random, count) -> frequencies(linear, count),
+            layout);
     output = layout.addFree("C", width, 2 * state, Initializer.normal(Math.sqrt(0.5)));
     skip = layout.addFree("D", 1, width, Initializer.normal(1));
     outProjection = new Dense(width, width, true, layout.child("out_proj"));

@@ -17,12 +17,13 @@ import org.sparkssm.kernel.Tensor;
  *
  * <p>Initially the system is the normal part of HiPPO-LegS in its eigenbasis V ({@link
  * HippoBasis}): A the eigenvalues of positive imaginary part, B = V* B_0 and C = C_0 V with real
- * B_0 ~ N(0, 1 / D) and C_0 ~ N(0, 1 / (2 N)); D ~ N(0, 1), step sizes log-uniform in [0.001, 0.1].
- * The real part of A is -exp(log_A_real), so that it stays stable; the authors train it freely.
+ * B_0 ~ N(0, 1 / D) and C_0 ~ N(0, 1 / (2 N)); D ~ N(0, 1), step sizes log-uniform in [dtMin,
+ * dtMax]. The real part of A is -exp(log_A_real), so that it stays stable; the authors train it
+ * freely.
  *
  * <p>Options: {@code state} N (32), {@code discretization} zero-order-hold or bilinear
- * (zero-order-hold), {@code clock} (0): above 0, steps last as long as the data's times say ({@link
- * StepDuration}; the paper's section 3.3).
+ * (zero-order-hold), {@code dtMin} (0.001) and {@code dtMax} (0.1), {@code clock} (0): above 0,
+ * steps last as long as the data's times say ({@link StepDuration}; the paper's section 3.3).
  */
 final class S5 implements Layer {
   private final int state;
@@ -39,6 +40,7 @@ final class S5 implements Layer {
     transition =
         new DiagonalTransition(
             DiagonalTransition.rule(options),
+            StepRange.of(options),
             1,
             state,
             state,

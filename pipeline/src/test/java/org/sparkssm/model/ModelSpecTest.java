@@ -35,8 +35,8 @@ class ModelSpecTest {
             + " s4d, s5",
         SMALL.replace("mamba", "s6"));
     assertFault(
-        "the layer of block 1 has an unknown option 'stat', expected clock, convolution, expand, kind,"
-            + " state",
+        "the layer of block 1 has an unknown option 'stat', expected clock, convolution, dtMax,"
+            + " dtMin, expand, kind, state",
         SMALL.replace("'mamba'", "'mamba', 'stat': 3"));
     assertFault(
         "option 'state' of the layer of block 1 is 0, expected a whole number of at least 1",

@@ -47,28 +47,19 @@ final class Models {
   /**
    * Residual blocks with norms over embedded tokens, with a class for every step.
    *
+   * @param options of the layer, as a JSON object
    * @param activation after each layer: none, gelu or glu
    */
-  static ObjectNode tokens(String layer, int blocks, String activation, int width, int state) {
-    ObjectNode spec = stack(layer, blocks, activation, "rms", width, state);
-    spec.putObject("input").put("kind", "tokens");
-    spec.put("readout", "every-step");
-    spec.putObject("head").put("kind", "token-classification");
-    return spec;
-  }
-
-  /**
-   * The same with further options of the layer, whose state is its own default.
-   *
-   * @param options of the layer, as a JSON object
-   */
   static ObjectNode tokens(String layer, String options, int blocks, String activation, int width) {
-    ObjectNode spec = tokens(layer, blocks, activation, width, 0);
+    ObjectNode spec = stack(layer, blocks, activation, "rms", width, 0);
     for (JsonNode block : spec.withArrayProperty("blocks")) {
       ObjectNode description = (ObjectNode) block.required("layer");
       description.remove("state");
       description.setAll(parsed(options));
     }
+    spec.putObject("input").put("kind", "tokens");
+    spec.put("readout", "every-step");
+    spec.putObject("head").put("kind", "token-classification");
     return spec;
   }
 

@@ -35,6 +35,13 @@ final class WordProblemExperiment implements Experiment {
   private static final String TOKEN_CONTROL =
       "{\"control\":\"tokens\",\"step\":1,\"solver\":\"euler\",\"state\":%d}";
 
+  private static final String STEPS = "{\"state\":%d,\"dtMin\":%s,\"dtMax\":%s}";
+
+  /** Around 1 / length and 1, so that filters see the whole word and tell its letters apart. */
+  private static final double LEAST_STEP = 0.05;
+
+  private static final double GREATEST_STEP = 2;
+
   /** Longest lengths solved with 1, 2, ... blocks, as published; a further block solves no more. */
   private static final Map<String, int[]> PUBLISHED = new LinkedHashMap<>();
 
@@ -67,8 +74,9 @@ final class WordProblemExperiment implements Experiment {
             + " accuracy over all steps; blocks are added until it exceeds 90 %%, at most %d; Linear"
             + " CDE of width and state %d, Euler, one A_i a token, others of width %d and state %d; %d"
             + " epochs (Linear CDE: %d) of AdamW in batches of %d with warm-up and cosine; activation"
-            + " and learning rate %s for the Linear CDE, %s for Mamba, %s for S4D; %d seed%s. The"
-            + " paper has width 1024 and state 64, or 256 for the Linear CDE.")
+            + " and learning rate %s for the Linear CDE, %s for Mamba, %s for S4D, whose first step"
+            + " sizes are from %s to %s instead of 0.001 to 0.1; %d seed%s. The paper has width 1024"
+            + " and state 64, or 256 for the Linear CDE.")
         .formatted(
             count(scale),
             held(scale),
@@ -82,6 +90,8 @@ final class WordProblemExperiment implements Experiment {
             TRAINING.get("linear-cde"),
             TRAINING.get("mamba"),
             TRAINING.get("s4d"),
+            LEAST_STEP,
+            GREATEST_STEP,
             seeds(scale),
             seeds(scale) == 1 ? "" : "s");
   }
@@ -174,27 +184,24 @@ final class WordProblemExperiment implements Experiment {
           workbench.data("a5", count(scale) / (length - 1), shorter, List.of(), 1);
       rows = rows.union(without(words, rows(data, shorter * IDS, false)));
     }
-    boolean dense = layer.equals("linear-cde");
     Training training = TRAINING.get(layer);
     ObjectNode values = JSON.createObjectNode();
     double best = 0;
     for (int blocks = 1; blocks <= mostBlocks(scale) && best < SOLVED; blocks++) {
       ObjectNode spec =
-          dense
-              ? Models.tokens(
-                  layer,
-                  TOKEN_CONTROL.formatted(cdeWidth(scale)),
-                  blocks,
-                  training.activation(),
-                  cdeWidth(scale))
-              : Models.tokens(layer, blocks, training.activation(), width(scale), state(scale));
+          Models.tokens(
+              layer,
+              options(layer, scale),
+              blocks,
+              training.activation(),
+              dense(layer) ? cdeWidth(scale) : width(scale));
       ObjectNode course =
           workbench.train(
               held,
               rows,
               spec,
               new Workbench.Recipe(
-                  dense ? cdeEpochs(scale) : epochs(scale),
+                  dense(layer) ? cdeEpochs(scale) : epochs(scale),
                   BATCH,
                   training.learningRate(),
                   0,
@@ -206,6 +213,18 @@ final class WordProblemExperiment implements Experiment {
       values.put("blocks", best >= SOLVED ? blocks : 0);
     }
     return values;
+  }
+
+  private static boolean dense(String layer) {
+    return layer.equals("linear-cde");
+  }
+
+  private static String options(String layer, Scale scale) {
+    return switch (layer) {
+      case "linear-cde" -> TOKEN_CONTROL.formatted(cdeWidth(scale));
+      case "s4d" -> STEPS.formatted(state(scale), LEAST_STEP, GREATEST_STEP);
+      default -> "{\"state\":%d}".formatted(state(scale));
+    };
   }
 
   /** Short words are few: some of those held back would be among the others. */
