@@ -23,7 +23,7 @@ final class SequenceModelOptions {
   @Option(
       names = "--activation",
       paramLabel = "NAME",
-      description = "After each layer: none (default), gelu or glu.")
+      description = "After each layer: none (default), gelu, glu or gelu-glu.")
   private String activation;
 
   @Option(

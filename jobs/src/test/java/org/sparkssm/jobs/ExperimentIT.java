@@ -98,6 +98,19 @@ class ExperimentIT {
   }
 
   @Test
+  void theReportOfAStoppedRunShowsWhatIsFinishedAndLeavesVerdictsOpen() throws IOException {
+    Path output = folder.resolve("stopped");
+    Files.createDirectories(output.resolve("cells/expansion-3-1.json/in-the-way"));
+
+    CommandLineRun stopped = run("projection", output);
+
+    assertTrue(stopped.status() != Main.DONE, stopped.err());
+    String report = Files.readString(output.resolve("report.html"));
+    assertTrue(report.contains("2 of 10 cells are finished"), report);
+    assertTrue(report.contains("Is not decided:") && !report.contains("olds:"), report);
+  }
+
+  @Test
   void whatDoesNotExistOrBelongsToOthersIsRefused() throws IOException {
     CommandLineRun unknown = run("flight", folder.resolve("none"));
     assertEquals(Main.INVALID, unknown.status());

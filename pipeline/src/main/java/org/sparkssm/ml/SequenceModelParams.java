@@ -72,7 +72,7 @@ public abstract class SequenceModelParams<
         new Param<>(
             this,
             "activation",
-            "after each layer: none, gelu or glu",
+            "after each layer: none, gelu, glu or gelu-glu",
             words(BlockActivation.words()));
     norm =
         new Param<>(

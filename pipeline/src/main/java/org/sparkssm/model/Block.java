@@ -31,6 +31,7 @@ final class Block implements Layer {
           case NONE -> null;
           case GELU -> Block::gelu;
           case GLU -> new GatedUnit(width, layout.child("activation"));
+          case GELU_GLU -> geluBefore(new GatedUnit(width, layout.child("activation")));
         };
   }
 
@@ -85,6 +86,19 @@ final class Block implements Layer {
     pass.kernels().copy(dy, kept);
     pass.dropout(spec.dropout(), number, kept);
     return kept;
+  }
+
+  private Layer geluBefore(Layer unit) {
+    return (pass, x, y) -> {
+      Tensor bent = pass.allocate(width);
+      Backward geluBackward = gelu(pass, x, bent);
+      Backward unitBackward = unit.forward(pass, bent, y);
+      return (dy, dx) -> {
+        Tensor dBent = pass.allocate(width);
+        unitBackward.run(dy, dBent);
+        geluBackward.run(dBent, dx);
+      };
+    };
   }
 
   private static Backward gelu(Pass pass, Tensor x, Tensor y) {

@@ -9,7 +9,9 @@ public enum BlockActivation {
   /** {@code x (1 + erf(x / sqrt 2)) / 2}. */
   GELU("gelu"),
   /** A linear map to twice the width, then the gated linear unit. */
-  GLU("glu");
+  GLU("glu"),
+  /** {@link #GELU}, then {@link #GLU}, as after S4 in its authors' code. */
+  GELU_GLU("gelu-glu");
 
   private final String word;
 

@@ -72,6 +72,7 @@ class GradientTest {
     "layer, none, false, 0.3, none, mean, regression",
     "layer, gelu, true, 0.3, rms, every-step, token-classification",
     "rms, glu, false, 0.5, none, last, classification",
+    "rms, gelu-glu, true, 0.3, none, mean, regression",
   })
   void modelGradientsAgreeWithFiniteDifferences(
       String norm,

@@ -68,9 +68,14 @@ final class ExperimentFiles {
     for (Findings.Figure figure : findings.figures()) {
       write(new Path(folder, "plots/" + figure.name() + ".png"), PlotImage.png(figure.plot()));
     }
+    writePage(results, findings);
+    write(new Path(folder, "results.json"), JSON.writeValueAsBytes(json(results, findings)));
+  }
+
+  /** The report alone; of a part of the cells it leaves every verdict open. */
+  void writePage(Results results, Findings findings) throws IOException {
     write(
         new Path(folder, "report.html"), page(results, findings).getBytes(StandardCharsets.UTF_8));
-    write(new Path(folder, "results.json"), JSON.writeValueAsBytes(json(results, findings)));
   }
 
   private void write(Path file, byte[] content) throws IOException {
@@ -150,12 +155,15 @@ final class ExperimentFiles {
   private String page(Results results, Findings findings) {
     StringBuilder body = new StringBuilder();
     StringBuilder claims = new StringBuilder("<ul class=\"claims\">");
+    int cells = experiment.cells(scale).size();
+    boolean complete = results.all().size() == cells;
     for (Findings.Claim claim : findings.claims()) {
+      Findings.Verdict verdict = complete ? claim.verdict() : Findings.Verdict.OPEN;
       claims.append(
           "<li class=\"%s\"><b>%s</b> %s <span>%s</span></li>"
               .formatted(
-                  claim.verdict().name().toLowerCase(java.util.Locale.ROOT),
-                  Html.escape(capitalized(claim.verdict().words()) + ":"),
+                  verdict.name().toLowerCase(java.util.Locale.ROOT),
+                  Html.escape(capitalized(verdict.words()) + ":"),
                   Html.escape(claim.claim()),
                   Html.escape(claim.evidence())));
     }
@@ -164,7 +172,7 @@ final class ExperimentFiles {
             "verdict",
             "What was found",
             experiment.title(),
-            note()
+            note(results.all().size(), cells)
                 + "<p>"
                 + Html.escape(experiment.hypothesis())
                 + "</p>"
@@ -203,7 +211,11 @@ final class ExperimentFiles {
         body.toString());
   }
 
-  private String note() {
+  private String note(int finished, int cells) {
+    if (finished < cells) {
+      return "<p class=\"note\">%d of %d cells are finished: verdicts come with the last one.</p>"
+          .formatted(finished, cells);
+    }
     return scale == Scale.QUICK
         ? "<p class=\"note\">Scale quick shows that everything runs. Its sizes are too small for what the"
             + " verdicts say about the theory: run standard for that.</p>"

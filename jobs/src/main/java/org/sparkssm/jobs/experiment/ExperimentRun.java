@@ -40,7 +40,7 @@ public final class ExperimentRun {
   }
 
   /**
-   * Runs the cells that are not finished and writes the results.
+   * Runs the cells that are not finished and writes the results; the report after every cell.
    *
    * @param output folder; finished cells in it are kept
    * @param machine facts for the report
@@ -53,9 +53,12 @@ public final class ExperimentRun {
     Workbench workbench = new Workbench(spark, new Path(output, "data"), tell);
     Grid grid =
         new Grid(experiment, scale, output, spark.sparkContext().hadoopConfiguration(), tell);
-    Results results = grid.run(workbench);
+    ExperimentFiles files = new ExperimentFiles(spark, experiment, scale, output, machine);
+    Results results =
+        grid.run(
+            workbench, finished -> files.writePage(finished, experiment.conclude(finished, scale)));
     Findings findings = experiment.conclude(results, scale);
-    new ExperimentFiles(spark, experiment, scale, output, machine).write(results, findings);
+    files.write(results, findings);
     Map<String, Object> summary = new LinkedHashMap<>();
     summary.put("experiment", experiment.name());
     summary.put("scale", scale.word());

@@ -32,6 +32,12 @@ final class Grid {
   private final Configuration configuration;
   private final Consumer<String> tell;
 
+  /** Hears of finished cells. */
+  @FunctionalInterface
+  interface Progress {
+    void finished(Results results) throws IOException;
+  }
+
   Grid(
       Experiment experiment,
       Scale scale,
@@ -48,10 +54,11 @@ final class Grid {
   /**
    * The results of all cells, running those that are not finished.
    *
+   * @param progress told what is finished after every cell that was run
    * @throws InvalidInputException if the folder holds cells of another experiment, scale, setting
    *     or version
    */
-  Results run(Workbench workbench) throws IOException {
+  Results run(Workbench workbench, Progress progress) throws IOException {
     List<Cell> all = experiment.cells(scale);
     List<Result> results = new ArrayList<>();
     for (int k = 0; k < all.size(); k++) {
@@ -70,6 +77,7 @@ final class Grid {
       write(result);
       tell.accept("%s: %.0f s".formatted(place, result.seconds()));
       results.add(result);
+      progress.finished(new Results(List.copyOf(results)));
     }
     return new Results(results);
   }

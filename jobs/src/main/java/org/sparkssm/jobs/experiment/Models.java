@@ -16,7 +16,7 @@ final class Models {
    * Equal residual blocks without norms, so that a stack of linear layers stays linear, read out at
    * the last step.
    *
-   * @param activation after each layer: none, gelu or glu
+   * @param activation after each layer: none, gelu, glu or gelu-glu
    */
   static ObjectNode regression(String layer, int blocks, String activation, int width, int state) {
     ObjectNode spec = stack(layer, blocks, activation, "none", width, state);
@@ -48,7 +48,7 @@ final class Models {
    * Residual blocks with norms over embedded tokens, with a class for every step.
    *
    * @param options of the layer, as a JSON object
-   * @param activation after each layer: none, gelu or glu
+   * @param activation after each layer: none, gelu, glu or gelu-glu
    */
   static ObjectNode tokens(String layer, String options, int blocks, String activation, int width) {
     ObjectNode spec = stack(layer, blocks, activation, "rms", width, 0);

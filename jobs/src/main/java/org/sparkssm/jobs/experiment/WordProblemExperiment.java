@@ -11,6 +11,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.sparkssm.jobs.experiment.Findings.Verdict;
@@ -31,16 +32,8 @@ final class WordProblemExperiment implements Experiment {
    */
   private static final long IDS = 1L << 40;
 
-  /** A token is a direction of the control, so that its own A_i moves the state. */
-  private static final String TOKEN_CONTROL =
-      "{\"control\":\"tokens\",\"step\":1,\"solver\":\"euler\",\"state\":%d}";
-
-  private static final String STEPS = "{\"state\":%d,\"dtMin\":%s,\"dtMax\":%s}";
-
-  /** Around 1 / length and 1, so that filters see the whole word and tell its letters apart. */
-  private static final double LEAST_STEP = 0.05;
-
-  private static final double GREATEST_STEP = 2;
+  private static final int BATCH = 64;
+  private static final int MICRO_SHARDS = 2;
 
   /** Longest lengths solved with 1, 2, ... blocks, as published; a further block solves no more. */
   private static final Map<String, int[]> PUBLISHED = new LinkedHashMap<>();
@@ -71,51 +64,61 @@ final class WordProblemExperiment implements Experiment {
   public String setting(Scale scale) {
     return ("%,d sequences, as many of each length from 2 to that of the word, %,d others of its"
             + " length to validate on; blocks with norms and residuals; cross-entropy at every step,"
-            + " accuracy over all steps; blocks are added until it exceeds 90 %%, at most %d; Linear"
-            + " CDE of width and state %d, Euler, one A_i a token, others of width %d and state %d; %d"
-            + " epochs (Linear CDE: %d) of AdamW in batches of %d with warm-up and cosine; activation"
-            + " and learning rate %s for the Linear CDE, %s for Mamba, %s for S4D, whose first step"
-            + " sizes are from %s to %s instead of 0.001 to 0.1; %d seed%s. The paper has width 1024"
-            + " and state 64, or 256 for the Linear CDE.")
+            + " accuracy over all steps; blocks are added until it exceeds 90 %%, at most %d; AdamW in"
+            + " batches of %d with warm-up and cosine; %s; %d seed%s. The paper has width 1024 and"
+            + " state 64, or 256 for the Linear CDE.")
         .formatted(
             count(scale),
             held(scale),
             mostBlocks(scale),
-            cdeWidth(scale),
-            width(scale),
-            state(scale),
-            epochs(scale),
-            cdeEpochs(scale),
             BATCH,
-            TRAINING.get("linear-cde"),
-            TRAINING.get("mamba"),
-            TRAINING.get("s4d"),
-            LEAST_STEP,
-            GREATEST_STEP,
+            PUBLISHED.keySet().stream()
+                .map(layer -> Model.of(layer, scale).toString())
+                .collect(Collectors.joining("; ")),
             seeds(scale),
             seeds(scale) == 1 ? "" : "s");
   }
 
-  private static final int BATCH = 64;
-  private static final int MICRO_SHARDS = 2;
-
   /**
-   * How the blocks of a layer are trained, as found at length 5.
+   * A layer and how its blocks are trained, as found at length 5.
    *
-   * @param activation after the layer: none, gelu or glu
+   * @param options of the layer, as a JSON object
+   * @param activation after the layer: none, gelu, glu or gelu-glu
    */
-  private record Training(String activation, double learningRate) {
+  private record Model(
+      String layer, int width, String options, String activation, int epochs, double learningRate) {
+
+    static Model of(String layer, Scale scale) {
+      int state = scale.pick(8, 16, 64);
+      return switch (layer) {
+        case "linear-cde" -> {
+          int width = scale.pick(16, 64, 256);
+          // a token is a direction of the control, so that its own A_i moves the state
+          String options =
+              "{\"control\":\"tokens\",\"step\":1,\"solver\":\"euler\",\"state\":%d}"
+                  .formatted(width);
+          yield new Model(layer, width, options, "none", scale.pick(2, 2, 20), 0.002);
+        }
+        case "s4d" -> {
+          // first steps around 1 / length and 1: filters see the word and tell its letters apart
+          String options = "{\"state\":%d,\"dtMin\":0.05,\"dtMax\":2}".formatted(state);
+          int width = scale.pick(16, 256, 1024);
+          yield new Model(layer, width, options, "gelu-glu", scale.pick(2, 8, 100), 0.0007);
+        }
+        default -> {
+          String options = "{\"state\":%d}".formatted(state);
+          int width = scale.pick(16, 128, 1024);
+          yield new Model(layer, width, options, "gelu", scale.pick(2, 10, 100), 0.001);
+        }
+      };
+    }
+
     @Override
     public String toString() {
-      return "%s and %s".formatted(activation, learningRate);
+      return "%s %s of width %d, activation %s, %d epochs at learning rate %s"
+          .formatted(layer, options, width, activation, epochs, learningRate);
     }
   }
-
-  private static final Map<String, Training> TRAINING =
-      Map.of(
-          "linear-cde", new Training("none", 0.002),
-          "mamba", new Training("gelu", 0.001),
-          "s4d", new Training("glu", 0.001));
 
   private static long count(Scale scale) {
     return scale.pick(1_000L, 600_000L, 1_000_000L);
@@ -132,26 +135,6 @@ final class WordProblemExperiment implements Experiment {
 
   private static int mostBlocks(Scale scale) {
     return scale.pick(1, 4, 4);
-  }
-
-  private static int cdeWidth(Scale scale) {
-    return scale.pick(16, 64, 256);
-  }
-
-  private static int width(Scale scale) {
-    return scale.pick(16, 128, 1024);
-  }
-
-  private static int state(Scale scale) {
-    return scale.pick(8, 16, 64);
-  }
-
-  private static int epochs(Scale scale) {
-    return scale.pick(2, 10, 100);
-  }
-
-  private static int cdeEpochs(Scale scale) {
-    return scale.pick(2, 2, 20);
   }
 
   private static int seeds(Scale scale) {
@@ -184,26 +167,21 @@ final class WordProblemExperiment implements Experiment {
           workbench.data("a5", count(scale) / (length - 1), shorter, List.of(), 1);
       rows = rows.union(without(words, rows(data, shorter * IDS, false)));
     }
-    Training training = TRAINING.get(layer);
+    Model model = Model.of(layer, scale);
     ObjectNode values = JSON.createObjectNode();
     double best = 0;
     for (int blocks = 1; blocks <= mostBlocks(scale) && best < SOLVED; blocks++) {
       ObjectNode spec =
-          Models.tokens(
-              layer,
-              options(layer, scale),
-              blocks,
-              training.activation(),
-              dense(layer) ? cdeWidth(scale) : width(scale));
+          Models.tokens(layer, model.options(), blocks, model.activation(), model.width());
       ObjectNode course =
           workbench.train(
               held,
               rows,
               spec,
               new Workbench.Recipe(
-                  dense(layer) ? cdeEpochs(scale) : epochs(scale),
+                  model.epochs(),
                   BATCH,
-                  training.learningRate(),
+                  model.learningRate(),
                   0,
                   MICRO_SHARDS,
                   cell.integer("seed")));
@@ -213,18 +191,6 @@ final class WordProblemExperiment implements Experiment {
       values.put("blocks", best >= SOLVED ? blocks : 0);
     }
     return values;
-  }
-
-  private static boolean dense(String layer) {
-    return layer.equals("linear-cde");
-  }
-
-  private static String options(String layer, Scale scale) {
-    return switch (layer) {
-      case "linear-cde" -> TOKEN_CONTROL.formatted(cdeWidth(scale));
-      case "s4d" -> STEPS.formatted(state(scale), LEAST_STEP, GREATEST_STEP);
-      default -> "{\"state\":%d}".formatted(state(scale));
-    };
   }
 
   /** Short words are few: some of those held back would be among the others. */
