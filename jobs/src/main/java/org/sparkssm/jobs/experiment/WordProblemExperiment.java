@@ -82,11 +82,12 @@ final class WordProblemExperiment implements Experiment {
   /**
    * A layer and how its blocks are trained, as found at length 5.
    *
+   * @param words for it and its options
    * @param options of the layer, as a JSON object
    * @param activation after the layer: none, gelu, glu or gelu-glu
    */
   private record Model(
-      String layer, int width, String options, String activation, int epochs, double learningRate) {
+      String words, int width, String options, String activation, int epochs, double learningRate) {
 
     static Model of(String layer, Scale scale) {
       int state = scale.pick(8, 16, 64);
@@ -97,26 +98,29 @@ final class WordProblemExperiment implements Experiment {
           String options =
               "{\"control\":\"tokens\",\"step\":1,\"solver\":\"euler\",\"state\":%d}"
                   .formatted(width);
-          yield new Model(layer, width, options, "none", scale.pick(2, 2, 20), 0.002);
+          String words = "Linear CDE (state %d, one A_i a token, Euler)".formatted(width);
+          yield new Model(words, width, options, "none", scale.pick(2, 2, 20), 0.002);
         }
         case "s4d" -> {
           // first steps around 1 / length and 1: filters see the word and tell its letters apart
           String options = "{\"state\":%d,\"dtMin\":0.05,\"dtMax\":2}".formatted(state);
           int width = scale.pick(16, 256, 1024);
-          yield new Model(layer, width, options, "gelu-glu", scale.pick(2, 8, 100), 0.0007);
+          String words = "S4D (state %d, first step sizes from 0.05 to 2)".formatted(state);
+          yield new Model(words, width, options, "gelu-glu", scale.pick(2, 8, 100), 0.0007);
         }
         default -> {
           String options = "{\"state\":%d}".formatted(state);
           int width = scale.pick(16, 128, 1024);
-          yield new Model(layer, width, options, "gelu", scale.pick(2, 10, 100), 0.001);
+          String words = "Mamba (state %d)".formatted(state);
+          yield new Model(words, width, options, "gelu", scale.pick(2, 10, 100), 0.001);
         }
       };
     }
 
     @Override
     public String toString() {
-      return "%s %s of width %d, activation %s, %d epochs at learning rate %s"
-          .formatted(layer, options, width, activation, epochs, learningRate);
+      return "%s of width %d, activation %s, %d epochs at learning rate %.1g"
+          .formatted(words, width, activation, epochs, learningRate);
     }
   }
 
