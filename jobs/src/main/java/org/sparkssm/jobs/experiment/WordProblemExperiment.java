@@ -82,12 +82,19 @@ final class WordProblemExperiment implements Experiment {
   /**
    * A layer and how its blocks are trained, as found at length 5.
    *
-   * @param words for it and its options
+   * @param name in words
+   * @param words for the options
    * @param options of the layer, as a JSON object
    * @param activation after the layer: none, gelu, glu or gelu-glu
    */
   private record Model(
-      String words, int width, String options, String activation, int epochs, double learningRate) {
+      String name,
+      String words,
+      int width,
+      String options,
+      String activation,
+      int epochs,
+      double learningRate) {
 
     static Model of(String layer, Scale scale) {
       int state = scale.pick(8, 16, 64);
@@ -98,29 +105,29 @@ final class WordProblemExperiment implements Experiment {
           String options =
               "{\"control\":\"tokens\",\"step\":1,\"solver\":\"euler\",\"state\":%d}"
                   .formatted(width);
-          String words = "Linear CDE (state %d, one A_i a token, Euler)".formatted(width);
-          yield new Model(words, width, options, "none", scale.pick(2, 2, 20), 0.002);
+          String words = "state %d, one A_i a token, Euler".formatted(width);
+          yield new Model("Linear CDE", words, width, options, "none", scale.pick(2, 2, 20), 0.002);
         }
         case "s4d" -> {
           // first steps around 1 / length and 1: filters see the word and tell its letters apart
           String options = "{\"state\":%d,\"dtMin\":0.05,\"dtMax\":2}".formatted(state);
           int width = scale.pick(16, 256, 1024);
-          String words = "S4D (state %d, first step sizes from 0.05 to 2)".formatted(state);
-          yield new Model(words, width, options, "gelu-glu", scale.pick(2, 8, 100), 0.0007);
+          String words = "state %d, first step sizes from 0.05 to 2".formatted(state);
+          yield new Model("S4D", words, width, options, "gelu-glu", scale.pick(2, 8, 100), 0.0007);
         }
         default -> {
           String options = "{\"state\":%d}".formatted(state);
           int width = scale.pick(16, 128, 1024);
-          String words = "Mamba (state %d)".formatted(state);
-          yield new Model(words, width, options, "gelu", scale.pick(2, 10, 100), 0.001);
+          String words = "state %d".formatted(state);
+          yield new Model("Mamba", words, width, options, "gelu", scale.pick(2, 10, 100), 0.001);
         }
       };
     }
 
     @Override
     public String toString() {
-      return "%s of width %d, activation %s, %d epochs at learning rate %.1g"
-          .formatted(words, width, activation, epochs, learningRate);
+      return "%s (%s) of width %d, activation %s, %d epochs at learning rate %.1g"
+          .formatted(name, words, width, activation, epochs, learningRate);
     }
   }
 
@@ -223,6 +230,7 @@ final class WordProblemExperiment implements Experiment {
         .by("layer")
         .forEach(
             (layer, runs) -> {
+              String name = Model.of(layer, scale).name();
               double[] xs = new double[lengths.length];
               double[] ys = new double[lengths.length];
               for (int k = 0; k < lengths.length; k++) {
@@ -232,14 +240,14 @@ final class WordProblemExperiment implements Experiment {
                 if (!of.isEmpty()) {
                   rows.add(
                       List.of(
-                          layer,
+                          name,
                           Integer.toString(lengths[k]),
                           ys[k] == most ? "more than " + (most - 1) : Axis.text(ys[k]),
                           Integer.toString(published(layer, lengths[k])),
                           "%.3f".formatted(of.band(run -> last(run)).mean())));
                 }
               }
-              plot.line(layer, xs, ys).reference(xs, published(layer, lengths));
+              plot.line(name, xs, ys).reference(xs, published(layer, lengths));
             });
     findings.figure(
         "a5",
@@ -260,19 +268,21 @@ final class WordProblemExperiment implements Experiment {
         "lowest accuracy %.3f".formatted(dense.band(WordProblemExperiment::last).low()));
     for (String layer : List.of("mamba", "s4d")) {
       Results runs = results.where("layer", layer);
+      String name = Model.of(layer, scale).name();
       long more = runs.all().stream().filter(run -> run.number("blocks") != 1).count();
       findings.claim(
-          layer + " needs more blocks as the word grows.",
+          name + " needs more blocks as the word grows.",
           runs.isEmpty() ? Verdict.OPEN : Verdict.of(more > 0),
           "%d of %d lengths need more than one block; where a number of blocks fails, its accuracy changed by at most %.1f points over the last quarter of the training"
               .formatted(more, runs.all().size(), 100 * latestRise(runs)));
-      nearPublished(findings, layer, runs, scale);
+      nearPublished(findings, layer, name, runs, scale);
     }
     return findings;
   }
 
   /** Lengths that no number of blocks solved count only if more blocks than that are too many. */
-  private static void nearPublished(Findings findings, String layer, Results runs, Scale scale) {
+  private static void nearPublished(
+      Findings findings, String layer, String name, Results runs, Scale scale) {
     int compared = 0;
     int furthest = 0;
     int undecided = 0;
@@ -292,7 +302,7 @@ final class WordProblemExperiment implements Experiment {
       furthest = Math.max(furthest, Math.abs(needed - published));
     }
     findings.claim(
-        layer + " needs the published number of blocks, give or take one, at lengths up to 8.",
+        name + " needs the published number of blocks, give or take one, at lengths up to 8.",
         furthest > 1
             ? Verdict.FAILS
             : compared == 0 || undecided > 0 ? Verdict.OPEN : Verdict.HOLDS,
