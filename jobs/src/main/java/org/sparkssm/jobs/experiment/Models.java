@@ -89,6 +89,11 @@ final class Models {
     plot.band(xs, lows, highs).line(name, xs, means);
   }
 
+  /** By how much a metric differs at the end from what it was at three quarters of the epochs. */
+  static double lateChange(double[] history) {
+    return Math.abs(history[history.length - 1] - history[(history.length - 1) * 3 / 4]);
+  }
+
   private static ObjectNode stack(
       String layer, int blocks, String activation, String norm, int width, int state) {
     ObjectNode spec = JSON.createObjectNode();

@@ -51,9 +51,9 @@ final class ProjectionExperiment implements Experiment {
 
   @Override
   public String setting(Scale scale) {
-    return "Paths of the area task with time, %d steps; %,d paths for words, %d for expansions and"
-            .formatted(LENGTH, count(scale), few(scale))
-        + " Gram matrices.";
+    return ("Paths of the area task with time, %d steps; %,d paths for words, %d for expansions and"
+            + " Gram matrices; %d seeds for Gram matrices.")
+        .formatted(LENGTH, count(scale), few(scale), gramSeeds(scale));
   }
 
   private static long count(Scale scale) {
@@ -62,6 +62,10 @@ final class ProjectionExperiment implements Experiment {
 
   private static int few(Scale scale) {
     return scale.pick(16, 64, 128);
+  }
+
+  private static int gramSeeds(Scale scale) {
+    return scale.pick(2, 100, 100);
   }
 
   @Override
@@ -80,7 +84,7 @@ final class ProjectionExperiment implements Experiment {
     for (int state :
         scale.pick(
             new int[] {16, 64}, new int[] {16, 64, 256, 1024}, new int[] {16, 64, 256, 1024})) {
-      for (int seed = 1; seed <= scale.pick(2, 20, 20); seed++) {
+      for (int seed = 1; seed <= gramSeeds(scale); seed++) {
         cells.add(Cell.of("part", "gram", "size", state, "seed", seed));
       }
     }
@@ -314,10 +318,7 @@ final class ProjectionExperiment implements Experiment {
     var bySize = results.by("size");
     double[] states = bySize.keySet().stream().mapToDouble(Double::parseDouble).toArray();
     double[] errors =
-        bySize.values().stream()
-            .mapToDouble(
-                runs -> Math.sqrt(runs.band(run -> Math.pow(run.number("error"), 2)).mean()))
-            .toArray();
+        bySize.values().stream().mapToDouble(ProjectionExperiment::rootMeanSquare).toArray();
     double[] lows =
         bySize.values().stream().mapToDouble(runs -> runs.band("error").low()).toArray();
     double[] highs =
@@ -333,19 +334,42 @@ final class ProjectionExperiment implements Experiment {
                 Axis.logarithmic("relative error", all))
             .band(states, lows, highs)
             .line("Gram matrix", states, errors));
-    double slope =
-        Math.log(errors[errors.length - 1] / errors[0])
-            / Math.log(states[states.length - 1] / states[0]);
-    Results.Band bySeed = PowerLaw.slopes(results, "size", "error");
+    double slope = exponent(results);
+    double error = exponentError(results);
     findings.claim(
         "The Gram matrix of random states tends to the signature kernel as N to the power -1/2.",
-        Verdict.of(Math.abs(slope + 0.5) < 0.15),
-        "exponent %.2f (seeds one by one %.2f to %.2f), relative error %s at N = %.0f"
+        Double.isNaN(error) ? Verdict.OPEN : Verdict.of(Math.abs(slope + 0.5) <= 2 * error),
+        "exponent %.3f, standard error over the seeds %.3f, relative error %s at N = %.0f"
             .formatted(
-                slope,
-                bySeed.low(),
-                bySeed.high(),
-                Axis.text(errors[errors.length - 1]),
-                states[states.length - 1]));
+                slope, error, Axis.text(errors[errors.length - 1]), states[states.length - 1]));
+  }
+
+  /** Of the root mean square error over the seeds. */
+  private static double exponent(Results results) {
+    var bySize = results.by("size");
+    return PowerLaw.slope(
+        bySize.keySet().stream().mapToDouble(Double::parseDouble).toArray(),
+        bySize.values().stream().mapToDouble(ProjectionExperiment::rootMeanSquare).toArray());
+  }
+
+  /** The standard error of {@link #exponent}, by leaving out one seed after the other. */
+  private static double exponentError(Results results) {
+    double[] without =
+        results.by("seed").keySet().stream()
+            .mapToDouble(
+                seed ->
+                    exponent(
+                        new Results(
+                            results.all().stream()
+                                .filter(run -> !run.cell().word("seed").equals(seed))
+                                .toList())))
+            .toArray();
+    double mean = Arrays.stream(without).average().orElseThrow();
+    double squares = Arrays.stream(without).map(slope -> (slope - mean) * (slope - mean)).sum();
+    return Math.sqrt(squares * (without.length - 1) / without.length);
+  }
+
+  private static double rootMeanSquare(Results runs) {
+    return Math.sqrt(runs.band(run -> Math.pow(run.number("error"), 2)).mean());
   }
 }

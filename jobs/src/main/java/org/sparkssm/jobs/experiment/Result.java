@@ -16,7 +16,12 @@ record Result(Cell cell, ObjectNode values, double seconds) {
   }
 
   double[] numbers(String name) {
-    return StreamSupport.stream(values.required(name).spliterator(), false)
+    return numbers(values.required(name));
+  }
+
+  /** The numbers of an array. */
+  static double[] numbers(JsonNode array) {
+    return StreamSupport.stream(array.spliterator(), false)
         .mapToDouble(JsonNode::doubleValue)
         .toArray();
   }

@@ -476,10 +476,9 @@ final class ToyExperiment implements Experiment {
             .formatted(text(relative), runs.size(), 100 * change.high()));
   }
 
-  /** By how much the error differs from that at three quarters of the training, as a share. */
+  /** {@link Models#lateChange} of the error, as a share of the last one. */
   private static double lateChange(Result run) {
     double[] errors = run.numbers("rmseHistory");
-    double before = errors[(errors.length - 1) * 3 / 4];
-    return Math.abs(errors[errors.length - 1] - before) / before;
+    return Models.lateChange(errors) / errors[errors.length - 1];
   }
 }

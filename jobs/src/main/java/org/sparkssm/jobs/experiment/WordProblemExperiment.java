@@ -113,7 +113,7 @@ final class WordProblemExperiment implements Experiment {
           String options = "{\"state\":%d,\"dtMin\":0.05,\"dtMax\":2}".formatted(state);
           int width = scale.pick(16, 256, 1024);
           String words = "state %d, first step sizes from 0.05 to 2".formatted(state);
-          yield new Model("S4D", words, width, options, "gelu-glu", scale.pick(2, 8, 100), 0.0007);
+          yield new Model("S4D", words, width, options, "gelu-glu", scale.pick(2, 12, 100), 0.0007);
         }
         default -> {
           String options = "{\"state\":%d}".formatted(state);
@@ -319,11 +319,9 @@ final class WordProblemExperiment implements Experiment {
     double rise = 0;
     for (Result run : runs.all()) {
       for (JsonNode course : run.values().required("courses")) {
-        JsonNode history = course.required("accuracyHistory");
-        double end = history.get(history.size() - 1).doubleValue();
-        if (end < SOLVED) {
-          double before = history.get((history.size() - 1) * 3 / 4).doubleValue();
-          rise = Math.max(rise, Math.abs(end - before));
+        if (course.required("accuracy").doubleValue() < SOLVED) {
+          rise =
+              Math.max(rise, Models.lateChange(Result.numbers(course.required("accuracyHistory"))));
         }
       }
     }
