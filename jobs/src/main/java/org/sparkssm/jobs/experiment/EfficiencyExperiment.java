@@ -6,6 +6,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.Function;
+import java.util.stream.DoubleStream;
 import org.sparkssm.jobs.experiment.Findings.Verdict;
 import org.sparkssm.jobs.experiment.Results.Band;
 import org.sparkssm.jobs.report.Axis;
@@ -101,7 +103,7 @@ final class EfficiencyExperiment implements Experiment {
   }
 
   private static int epochs(Scale scale) {
-    return scale.pick(1, 12, 50);
+    return scale.pick(1, 30, 50);
   }
 
   private static double target(Scale scale) {
@@ -187,16 +189,11 @@ final class EfficiencyExperiment implements Experiment {
     int last = lengths(scale)[lengths(scale).length - 1];
     Results byLength = results.where("part", "length");
     Results inference = results.where("part", "inference");
-    figure(findings, byLength, "length", "training", "nanosecondsPerStep", "ns per step");
+    Results byWidth = results.where("part", "width");
+    timeFigure(findings, byLength, "length", "training", "nanosecondsPerStep", "ns per step");
     figure(findings, byLength, "length", "training-memory", "megabytes", "MB touched");
-    figure(
-        findings,
-        results.where("part", "width"),
-        "width",
-        "training-width",
-        "nanosecondsPerStep",
-        "ns per step");
-    figure(findings, inference, "position", "inference", "median", "seconds per step");
+    timeFigure(findings, byWidth, "width", "training-width", "nanosecondsPerStep", "ns per step");
+    timeFigure(findings, inference, "position", "inference", "median", "seconds per step");
     figure(findings, inference, "position", "inference-memory", "megabytes", "MB of state");
     table(findings, byLength, inference, last);
     slopeClaims(findings, byLength, inference);
@@ -204,29 +201,79 @@ final class EfficiencyExperiment implements Experiment {
     return findings;
   }
 
+  /**
+   * A quantity of the layers by a size, where it was measured.
+   *
+   * @param name of the figure, after that of the experiment
+   * @param value name of the number
+   * @param title of the number
+   */
   private static void figure(
       Findings findings, Results results, String x, String name, String value, String title) {
+    figure(findings, results, x, name, title, run -> Band.of(run.number(value)), value, "");
+  }
+
+  /** The same for a time, with its quartiles. */
+  private static void timeFigure(
+      Findings findings, Results results, String x, String name, String value, String title) {
+    figure(
+        findings,
+        results,
+        x,
+        name,
+        title,
+        run -> {
+          double unit = run.number(value) / run.number("median");
+          return new Band(
+              unit * run.number("lowerQuartile"),
+              run.number(value),
+              unit * run.number("upperQuartile"));
+        },
+        value,
+        ", median and quartiles");
+  }
+
+  private static void figure(
+      Findings findings,
+      Results results,
+      String x,
+      String name,
+      String title,
+      Function<Result, Band> band,
+      String value,
+      String which) {
     Results known =
         new Results(results.all().stream().filter(run -> run.values().has(value)).toList());
     if (known.isEmpty()) {
       return;
     }
-    double[] sizes = known.all().stream().mapToDouble(run -> run.cell().integer("size")).toArray();
-    double[] numbers = known.all().stream().mapToDouble(run -> run.number(value)).toArray();
+    List<Band> bands = known.all().stream().map(band).toList();
+    double[] extremes =
+        bands.stream().flatMapToDouble(one -> DoubleStream.of(one.low(), one.high())).toArray();
     Plot plot =
-        new Plot(title + " by " + x, Axis.logarithmic(x, sizes), Axis.logarithmic(title, numbers));
+        new Plot(
+            title + " by " + x,
+            Axis.logarithmic(x, sizes(known)),
+            Axis.logarithmic(title, extremes));
     known
         .by("layer")
         .forEach(
-            (layer, runs) ->
-                plot.line(
-                    layer,
-                    runs.all().stream().mapToDouble(run -> run.cell().integer("size")).toArray(),
-                    runs.all().stream().mapToDouble(run -> run.number(value)).toArray()));
+            (layer, runs) -> {
+              List<Band> of = runs.all().stream().map(band).toList();
+              plot.band(
+                      sizes(runs),
+                      of.stream().mapToDouble(Band::low).toArray(),
+                      of.stream().mapToDouble(Band::high).toArray())
+                  .line(layer, sizes(runs), of.stream().mapToDouble(Band::mean).toArray());
+            });
     findings.figure(
         "efficiency-" + name,
-        capitalized(name.replace('-', ' ')) + ": " + title + " by " + x + ".",
+        capitalized(name.replace('-', ' ')) + ": " + title + " by " + x + which + ".",
         plot);
+  }
+
+  private static double[] sizes(Results results) {
+    return results.all().stream().mapToDouble(run -> run.cell().integer("size")).toArray();
   }
 
   private static String capitalized(String words) {
@@ -246,10 +293,10 @@ final class EfficiencyExperiment implements Experiment {
         rows.add(
             List.of(
                 layer,
-                timeOf(passed, 1e3, "ms"),
+                timeOf(passed),
                 slope(pass, "median"),
                 megabytes(passed),
-                timeOf(stepped, 1e6, "us"),
+                timeOf(stepped),
                 slope(step, "median"),
                 megabytes(stepped)));
       }
@@ -262,14 +309,17 @@ final class EfficiencyExperiment implements Experiment {
         1);
   }
 
-  private static String timeOf(Result run, double factor, String unit) {
+  /** The median with quartiles, in the unit that suits them. */
+  private static String timeOf(Result run) {
+    double most = run.number("upperQuartile");
+    double factor = most >= 1 ? 1 : most >= 1e-3 ? 1e3 : 1e6;
     return String.format(
         Locale.ROOT,
         "%.3g %s (%.3g to %.3g)",
         factor * run.number("median"),
-        unit,
+        factor == 1 ? "s" : factor == 1e3 ? "ms" : "us",
         factor * run.number("lowerQuartile"),
-        factor * run.number("upperQuartile"));
+        factor * most);
   }
 
   private static String megabytes(Result run) {
@@ -282,8 +332,7 @@ final class EfficiencyExperiment implements Experiment {
   private static double exponent(Results runs, String value) {
     List<Result> half = runs.all().subList((runs.all().size() - 1) / 2, runs.all().size());
     return PowerLaw.slope(
-        half.stream().mapToDouble(run -> run.cell().integer("size")).toArray(),
-        half.stream().mapToDouble(run -> run.number(value)).toArray());
+        sizes(new Results(half)), half.stream().mapToDouble(run -> run.number(value)).toArray());
   }
 
   private static String slope(Results runs, String value) {
