@@ -19,6 +19,7 @@ import org.sparkssm.spark.SequenceDataSet;
 final class EfficiencyExperiment implements Experiment {
   private static final int SEQUENCES = 8;
   private static final int LENGTH = 100;
+  private static final int BATCH = 32;
   private static final double VALIDATION = 0.2;
   private static final String CDE = "linear-cde, random";
   private static final String ATTENTION = "attention";
@@ -73,9 +74,10 @@ final class EfficiencyExperiment implements Experiment {
     return ("One block on one core, %d sequences side by side, width %d unless said otherwise; medians"
             + " with quartiles of repeated passes (forward and backward, single precision). Memory is"
             + " that of the pages a pass touches, as Linux counts them, and of the states on the heap"
-            + " after a collection. The same error: area of %,d paths, at most %d epochs with the"
-            + " recipe of the experiment toy, down to %.0f %% of the labels' deviation.")
-        .formatted(SEQUENCES, width(scale), count(scale), epochs(scale), 100 * target(scale));
+            + " after a collection. The same error: area of %,d paths, at most %d epochs of the"
+            + " recipe of the experiment toy in batches of %d, down to %.0f %% of the labels' deviation.")
+        .formatted(
+            SEQUENCES, width(scale), count(scale), epochs(scale), BATCH, 100 * target(scale));
   }
 
   private static int width(Scale scale) {
@@ -172,7 +174,7 @@ final class EfficiencyExperiment implements Experiment {
         workbench.train(
             data,
             Models.regression(model.get(0), 2, model.get(1), 32, 16),
-            new Workbench.Recipe(epochs(scale), 32, 0.002, VALIDATION, 1));
+            new Workbench.Recipe(epochs(scale), BATCH, 0.002, VALIDATION, 1));
     values.put("error", values.path("rmse").asDouble() / deviation);
     for (int k = 0; k < values.path("rmseHistory").size(); k++) {
       if (values.path("rmseHistory").get(k).asDouble() <= target(scale) * deviation) {
