@@ -174,7 +174,7 @@ final class SelectivityExperiment implements Experiment {
           verdict(runs, model.solves()),
           runs.isEmpty()
               ? "cells are missing"
-              : "accuracy %s, by at most %.1f points another at three quarters of the training; solved from %.0f %%, chance is %s"
+              : "accuracy %s, changed by at most %.1f points over the last quarter of the training; solved from %.0f %%, chance is %s"
                   .formatted(
                       percent(runs.band("accuracy")),
                       100
