@@ -65,8 +65,9 @@ final class WordProblemExperiment implements Experiment {
     return ("%,d sequences, as many of each length from 2 to that of the word, %,d others of its"
             + " length to validate on; blocks with norms and residuals; cross-entropy at every step,"
             + " accuracy over all steps; blocks are added until it exceeds 90 %%, at most %d; AdamW in"
-            + " batches of %d with warm-up and cosine; %s; Mamba and S4D for words of up to %d elements; %d seed%s. The paper has width 1024 and"
-            + " state 64, or 256 for the Linear CDE.")
+            + " batches of %d with warm-up and cosine; %s; Mamba and S4D for words of up to %d"
+            + " elements; %d seed%s. The paper has width 1024 and state 64, or 256 for the Linear"
+            + " CDE.")
         .formatted(
             count(scale),
             held(scale),
