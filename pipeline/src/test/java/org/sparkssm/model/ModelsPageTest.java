@@ -57,6 +57,8 @@ class ModelsPageTest {
     List<String> variants = new ArrayList<>(List.of(""));
     if (kind.equals("bidirectional")) {
       variants = List.of(", \"layer\": {\"kind\": \"rnn\"}");
+    } else if (kind.equals("delta-net")) {
+      variants.add(", \"gated\": true");
     } else if (kind.equals("linear-cde")) {
       Set<String> structures =
           Set.of("dense", "diagonal", "block-diagonal", "low-rank", "walsh-hadamard", "sparse");
