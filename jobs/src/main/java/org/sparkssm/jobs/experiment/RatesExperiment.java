@@ -62,7 +62,7 @@ final class RatesExperiment implements Experiment {
   }
 
   private static int seeds(Scale scale) {
-    return scale.pick(1, 3, 5);
+    return scale.pick(1, 2, 5);
   }
 
   private static int[] states(Scale scale) {
