@@ -315,8 +315,14 @@ final class WordProblemExperiment implements Experiment {
         furthest > 1
             ? Verdict.FAILS
             : compared == 0 || undecided > 0 ? Verdict.OPEN : Verdict.HOLDS,
-        "it differs by at most %d at %d lengths; %d are not solved with %d blocks, and may need one more"
-            .formatted(furthest, compared, undecided, mostBlocks(scale)));
+        "it differs by at most %d at %d lengths%s"
+            .formatted(
+                furthest,
+                compared,
+                undecided == 0
+                    ? ""
+                    : "; %d are not solved with %d blocks, and may need one more"
+                        .formatted(undecided, mostBlocks(scale))));
   }
 
   private static double needed(Results runs, int most) {
