@@ -173,7 +173,7 @@ final class EfficiencyExperiment implements Experiment {
     ObjectNode values =
         workbench.train(
             data,
-            Models.regression(model.get(0), 2, model.get(1), 32, 16),
+            Models.regression(model.get(0), 2, model.get(1), "none", 32, 16),
             new Workbench.Recipe(epochs(scale), BATCH, 0.002, VALIDATION, 1));
     values.put("error", values.path("rmse").asDouble() / deviation);
     for (int k = 0; k < values.path("rmseHistory").size(); k++) {

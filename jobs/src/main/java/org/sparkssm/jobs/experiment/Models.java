@@ -13,13 +13,15 @@ final class Models {
   private Models() {}
 
   /**
-   * Equal residual blocks without norms, so that a stack of linear layers stays linear, read out at
-   * the last step.
+   * Equal residual blocks, read out at the last step. Without norms a stack of linear layers stays
+   * linear.
    *
    * @param activation after each layer: none, gelu, glu or gelu-glu
+   * @param norm before each layer and at the end: rms, layer or none
    */
-  static ObjectNode regression(String layer, int blocks, String activation, int width, int state) {
-    ObjectNode spec = stack(layer, blocks, activation, "none", width, state);
+  static ObjectNode regression(
+      String layer, int blocks, String activation, String norm, int width, int state) {
+    ObjectNode spec = stack(layer, blocks, activation, norm, width, state);
     spec.putObject("input").put("kind", "values").put("standardize", true);
     spec.put("readout", "last");
     spec.putObject("head").put("kind", "regression");

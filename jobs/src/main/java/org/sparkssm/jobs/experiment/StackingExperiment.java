@@ -43,8 +43,8 @@ final class StackingExperiment implements Experiment {
   @Override
   public String setting(Scale scale) {
     return ("%,d paths of %d steps, labels S^(1,2), S^(1,2,3), ... of paths with as many channels, a"
-            + " fifth held back; Mamba blocks of width %d and state %d, no norms and no activation"
-            + " between them, %d epochs of AdamW in batches of %d, learning rate 0.001 with warm-up and"
+            + " fifth held back; Mamba blocks of width %d and state %d, norms and no activation"
+            + " between them, %d epochs of AdamW in batches of %d, learning rate 0.002 with warm-up and"
             + " cosine, %d seed%s; random dense Linear CDE of state %d, A / 16, RK4.")
         .formatted(
             count(scale),
@@ -63,7 +63,7 @@ final class StackingExperiment implements Experiment {
   }
 
   private static int letters(Scale scale) {
-    return scale.pick(3, 5, 5);
+    return scale.pick(3, 4, 5);
   }
 
   private static int blocks(Scale scale) {
@@ -138,8 +138,8 @@ final class StackingExperiment implements Experiment {
           workbench.train(
               data,
               Models.regression(
-                  "mamba", cell.integer("blocks"), "none", width(scale), state(scale)),
-              new Workbench.Recipe(epochs(scale), BATCH, 0.001, VALIDATION, seed));
+                  "mamba", cell.integer("blocks"), "none", "rms", width(scale), state(scale)),
+              new Workbench.Recipe(epochs(scale), BATCH, 0.002, VALIDATION, seed));
       values.put("labelDeviation", workbench.labelDeviation(data, VALIDATION, seed));
     }
     values.put("error", values.path("rmse").asDouble() / values.path("labelDeviation").asDouble());

@@ -231,6 +231,7 @@ final class ToyExperiment implements Experiment {
                 trained.layer(),
                 trained.blocks(),
                 trained.activation(),
+                "none",
                 width(scale),
                 trained.layer().equals("s5") ? SHARED_STATES * state(scale) : state(scale)),
             new Workbench.Recipe(
