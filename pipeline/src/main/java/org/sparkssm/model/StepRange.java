@@ -1,5 +1,7 @@
 package org.sparkssm.model;
 
+import java.util.Arrays;
+
 /**
  * The step sizes that training begins with, log-uniform between two bounds. A step of about 1 /
  * length lets a state remember the whole sequence, one of about 1 only the last rows: the range
@@ -27,12 +29,10 @@ record StepRange(double least, double greatest) {
 
   /** The numbers whose softplus are step sizes. */
   Initializer softplusInverses() {
-    double logLeast = Math.log(least);
-    double logRange = Math.log(greatest) - logLeast;
-    return Initializer.fill(
-        random -> {
-          double step = Math.exp(logLeast + random.nextDouble() * logRange);
-          return step + Math.log(-Math.expm1(-step));
-        });
+    return (random, count) ->
+        Arrays.stream(logarithms().draw(random, count))
+            .map(Math::exp)
+            .map(step -> step + Math.log(-Math.expm1(-step)))
+            .toArray();
   }
 }

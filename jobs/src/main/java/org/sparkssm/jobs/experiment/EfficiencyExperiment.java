@@ -260,14 +260,8 @@ final class EfficiencyExperiment implements Experiment {
     known
         .by("layer")
         .forEach(
-            (layer, runs) -> {
-              List<Band> of = runs.all().stream().map(band).toList();
-              plot.band(
-                      sizes(runs),
-                      of.stream().mapToDouble(Band::low).toArray(),
-                      of.stream().mapToDouble(Band::high).toArray())
-                  .line(layer, sizes(runs), of.stream().mapToDouble(Band::mean).toArray());
-            });
+            (layer, runs) ->
+                Models.curve(plot, layer, sizes(runs), runs.all().stream().map(band).toList()));
     findings.figure(
         "efficiency-" + name,
         capitalized(name.replace('-', ' ')) + ": " + title + " by " + x + which + ".",

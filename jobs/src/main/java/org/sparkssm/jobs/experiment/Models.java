@@ -4,6 +4,8 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.ArrayList;
+import java.util.List;
 import org.sparkssm.jobs.report.Plot;
 
 /** Models that the experiments compare: their descriptions, and how they fared by epoch. */
@@ -77,23 +79,32 @@ final class Models {
   static void curve(Plot plot, String name, Results runs, String history) {
     int epochs = runs.all().stream().mapToInt(run -> run.numbers(history).length).min().orElse(0);
     double[] xs = new double[epochs];
-    double[] lows = new double[epochs];
-    double[] means = new double[epochs];
-    double[] highs = new double[epochs];
+    List<Results.Band> bands = new ArrayList<>();
     for (int k = 0; k < epochs; k++) {
       int at = k;
-      Results.Band band = runs.band(run -> run.numbers(history)[at]);
       xs[k] = k + 1;
-      lows[k] = band.low();
-      means[k] = band.mean();
-      highs[k] = band.high();
+      bands.add(runs.band(run -> run.numbers(history)[at]));
     }
-    plot.band(xs, lows, highs).line(name, xs, means);
+    curve(plot, name, xs, bands);
+  }
+
+  /** A line through the means, in the area from the lows to the highs. */
+  static void curve(Plot plot, String name, double[] xs, List<Results.Band> bands) {
+    plot.band(
+            xs,
+            bands.stream().mapToDouble(Results.Band::low).toArray(),
+            bands.stream().mapToDouble(Results.Band::high).toArray())
+        .line(name, xs, bands.stream().mapToDouble(Results.Band::mean).toArray());
   }
 
   /** By how much a metric differs at the end from what it was at three quarters of the epochs. */
   static double lateChange(double[] history) {
-    return Math.abs(history[history.length - 1] - history[(history.length - 1) * 3 / 4]);
+    return Math.abs(history[history.length - 1] - atThreeQuarters(history));
+  }
+
+  /** A metric at three quarters of the epochs. */
+  static double atThreeQuarters(double[] history) {
+    return history[(history.length - 1) * 3 / 4];
   }
 
   private static ObjectNode stack(

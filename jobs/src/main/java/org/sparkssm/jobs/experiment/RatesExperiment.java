@@ -232,11 +232,7 @@ final class RatesExperiment implements Experiment {
     }
     double[] sizes = bySize.keySet().stream().mapToDouble(Double::doubleValue).toArray();
     List<Band> bands = bySize.values().stream().map(errors -> Band.of(array(errors))).toList();
-    plot.band(
-            sizes,
-            bands.stream().mapToDouble(Band::low).toArray(),
-            bands.stream().mapToDouble(Band::high).toArray())
-        .line(name, sizes, bands.stream().mapToDouble(Band::mean).toArray());
+    Models.curve(plot, name, sizes, bands);
   }
 
   private static double[] array(List<Double> values) {

@@ -226,11 +226,7 @@ final class StackingExperiment implements Experiment {
     var byBlocks = runs.by("blocks");
     byBlocks.values().forEach(group -> bands.add(group.band("error")));
     double[] xs = byBlocks.keySet().stream().mapToDouble(Double::parseDouble).toArray();
-    plot.band(
-            xs,
-            bands.stream().mapToDouble(Band::low).toArray(),
-            bands.stream().mapToDouble(Band::high).toArray())
-        .line(name, xs, bands.stream().mapToDouble(Band::mean).toArray());
+    Models.curve(plot, name, xs, bands);
   }
 
   private static List<String> row(String letters, Results runs, Results all, Scale scale) {

@@ -477,9 +477,9 @@ final class ToyExperiment implements Experiment {
             .formatted(text(relative), runs.size(), 100 * change.high()));
   }
 
-  /** {@link Models#lateChange} of the error, as a share of the last one. */
+  /** {@link Models#lateChange} of the error, as a share of what it was. */
   private static double lateChange(Result run) {
     double[] errors = run.numbers("rmseHistory");
-    return Models.lateChange(errors) / errors[errors.length - 1];
+    return Models.lateChange(errors) / Models.atThreeQuarters(errors);
   }
 }
