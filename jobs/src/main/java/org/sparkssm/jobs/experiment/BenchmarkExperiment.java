@@ -5,7 +5,6 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.ml.classification.LogisticRegression;
@@ -181,7 +180,7 @@ final class BenchmarkExperiment implements Experiment {
                               List.of(
                                   name,
                                   model,
-                                  percent(runs.band("accuracy")),
+                                  runs.band("accuracy").percent(),
                                   "%,.0f".formatted(runs.band("parameters").mean()),
                                   "%.0f".formatted(runs.band(Result::seconds).mean()))));
               figure(findings, name, of);
@@ -248,8 +247,8 @@ final class BenchmarkExperiment implements Experiment {
         verdict,
         "accuracy %s against %s%s"
             .formatted(
-                percent(high),
-                percent(low),
+                high.percent(),
+                low.percent(),
                 verdict == Verdict.OPEN ? "; the bands of the seeds overlap" : ""));
   }
 
@@ -275,11 +274,5 @@ final class BenchmarkExperiment implements Experiment {
         Verdict.of(accuracy >= best - NEAR),
         "accuracy %.1f %% against %.1f %%, the mean of the best model's seeds"
             .formatted(100 * accuracy, 100 * best));
-  }
-
-  private static String percent(Band band) {
-    String low = String.format(Locale.ROOT, "%.1f", 100 * band.low());
-    String high = String.format(Locale.ROOT, "%.1f", 100 * band.high());
-    return low.equals(high) ? low + " %" : low + " to " + high + " %";
   }
 }

@@ -17,6 +17,7 @@ import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 import org.sparkssm.data.InvalidInputException;
 import org.sparkssm.data.LibraryVersion;
+import org.sparkssm.model.NonFiniteException;
 import org.sparkssm.spark.HadoopFiles;
 
 /**
@@ -52,15 +53,18 @@ final class Grid {
   }
 
   /**
-   * The results of all cells, running those that are not finished.
+   * The results of all cells, running those that are not finished. A cell that diverges does not
+   * keep the others from running.
    *
    * @param progress told what is finished after every cell that was run
+   * @throws NonFiniteException if cells diverged, naming them, when the others are done
    * @throws InvalidInputException if the folder holds cells of another experiment, scale, setting
    *     or version
    */
   Results run(Workbench workbench, Progress progress) throws IOException {
     List<Cell> all = experiment.cells(scale);
     List<Result> results = new ArrayList<>();
+    List<String> diverged = new ArrayList<>();
     for (int k = 0; k < all.size(); k++) {
       Cell cell = all.get(k);
       Optional<Result> finished = finished(cell);
@@ -72,12 +76,24 @@ final class Grid {
       }
       tell.accept(place);
       long start = System.nanoTime();
-      ObjectNode values = experiment.run(cell, scale, workbench);
+      ObjectNode values;
+      try {
+        values = experiment.run(cell, scale, workbench);
+      } catch (NonFiniteException e) {
+        tell.accept(place + ": " + e.getMessage());
+        diverged.add("%s (%s)".formatted(cell.id(), e.getMessage()));
+        continue;
+      }
       Result result = new Result(cell, values, (System.nanoTime() - start) / 1e9);
       write(result);
       tell.accept("%s: %.0f s".formatted(place, result.seconds()));
       results.add(result);
       progress.finished(new Results(List.copyOf(results)));
+    }
+    if (!diverged.isEmpty()) {
+      throw new NonFiniteException(
+          "%d of %d cells diverged, the others are kept in %s: %s"
+              .formatted(diverged.size(), all.size(), cells, String.join("; ", diverged)));
     }
     return new Results(results);
   }

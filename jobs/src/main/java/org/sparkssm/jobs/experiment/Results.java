@@ -4,7 +4,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.function.DoubleFunction;
 import java.util.function.ToDoubleFunction;
 
 /**
@@ -21,6 +23,18 @@ record Results(List<Result> all) {
           Arrays.stream(values).min().orElse(Double.NaN),
           Arrays.stream(values).average().orElse(Double.NaN),
           Arrays.stream(values).max().orElse(Double.NaN));
+    }
+
+    /** Lowest to highest in words; one number where both read the same. */
+    String text(DoubleFunction<String> number) {
+      String from = number.apply(low);
+      String to = number.apply(high);
+      return from.equals(to) ? from : from + " to " + to;
+    }
+
+    /** Shares as percentages with one decimal. */
+    String percent() {
+      return text(share -> String.format(Locale.ROOT, "%.1f", 100 * share)) + " %";
     }
   }
 

@@ -3,7 +3,6 @@ package org.sparkssm.jobs.experiment;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.TreeSet;
 import org.sparkssm.jobs.experiment.Findings.Verdict;
@@ -159,8 +158,8 @@ final class SelectivityExperiment implements Experiment {
                 model.task(),
                 model.name(),
                 Integer.toString(model.blocks()),
-                percent(runs.band("accuracy")),
-                percent(Band.of(CHANCE.get(model.task()))),
+                runs.band("accuracy").percent(),
+                Band.of(CHANCE.get(model.task())).percent(),
                 model.published()));
       }
       findings.claim(
@@ -176,12 +175,12 @@ final class SelectivityExperiment implements Experiment {
               ? "cells are missing"
               : "accuracy %s, changed by at most %.1f points over the last quarter of the training; solved from %.0f %%, chance is %s"
                   .formatted(
-                      percent(runs.band("accuracy")),
+                      runs.band("accuracy").percent(),
                       100
                           * runs.band(run -> Models.lateChange(run.numbers("accuracyHistory")))
                               .high(),
                       100 * SOLVED,
-                      percent(Band.of(CHANCE.get(model.task())))));
+                      Band.of(CHANCE.get(model.task())).percent()));
     }
     findings.table(
         "Accuracy over the seeds.",
@@ -213,11 +212,5 @@ final class SelectivityExperiment implements Experiment {
         "selectivity-" + task,
         "Accuracy on " + task + " during training, lowest to highest over the seeds.",
         plot);
-  }
-
-  private static String percent(Band band) {
-    String low = String.format(Locale.ROOT, "%.1f", 100 * band.low());
-    String high = String.format(Locale.ROOT, "%.1f", 100 * band.high());
-    return low.equals(high) ? low + " %" : low + " to " + high + " %";
   }
 }

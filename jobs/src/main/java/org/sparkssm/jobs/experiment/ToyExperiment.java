@@ -269,7 +269,7 @@ final class ToyExperiment implements Experiment {
               rows.add(
                   List.of(
                       model,
-                      text(error),
+                      error.text(Axis::text),
                       "%.1f %%".formatted(100 * relative.mean()),
                       published(task, model),
                       "%.0f".formatted(runs.band(Result::seconds).mean())));
@@ -283,19 +283,13 @@ final class ToyExperiment implements Experiment {
 
   private static String published(String task, String model) {
     if (CDE_SCALINGS.containsKey(model)) {
-      return text(CDE_PUBLISHED.get(task));
+      return CDE_PUBLISHED.get(task).text(Axis::text);
     }
     return TRAINED.stream()
         .filter(known -> known.name().equals(model))
-        .map(known -> text(known.published(task)))
+        .map(known -> known.published(task).text(Axis::text))
         .findFirst()
         .orElse("");
-  }
-
-  private static String text(Band band) {
-    String low = Axis.text(band.low());
-    String high = Axis.text(band.high());
-    return low.equals(high) ? low : low + " to " + high;
   }
 
   private static void figure(Findings findings, String task, Results results, String cde) {
@@ -414,7 +408,10 @@ final class ToyExperiment implements Experiment {
         evidence.append(
             "%s%s %s, published %s"
                 .formatted(
-                    evidence.isEmpty() ? "" : "; ", task, text(error), text(published.get(task))));
+                    evidence.isEmpty() ? "" : "; ",
+                    task,
+                    error.text(Axis::text),
+                    published.get(task).text(Axis::text)));
       }
     }
     findings.claim(
@@ -474,7 +471,7 @@ final class ToyExperiment implements Experiment {
         claim,
         Verdict.of(relative.low() > 0.95 && relative.high() < 1.05 && change.high() < 0.02),
         "error over the labels' deviation %s in %d runs; over the last quarter of the training it changed by at most %.2f %%"
-            .formatted(text(relative), runs.size(), 100 * change.high()));
+            .formatted(relative.text(Axis::text), runs.size(), 100 * change.high()));
   }
 
   /** {@link Models#lateChange} of the error, as a share of what it was. */

@@ -225,7 +225,8 @@ final class Workbench {
         new Splits(validationFraction, seed, null).rows(data.rows(), "validation"));
   }
 
-  private static double labelDeviation(Dataset<Row> rows) {
+  /** Deviation of the column {@code label}. */
+  static double labelDeviation(Dataset<Row> rows) {
     return rows.select(functions.stddev_pop("label")).first().getDouble(0);
   }
 
@@ -238,30 +239,28 @@ final class Workbench {
    *     sequencesPerSecond} and {@code weightsSha256}
    */
   ObjectNode train(SequenceDataSet data, ObjectNode modelSpec, Recipe recipe) {
-    LabelDescription label = data.manifest().label();
-    if (label.kind() == LabelDescription.Kind.CLASS) {
-      SequenceClassifier classifier = new SequenceClassifier().setNumClasses(label.classCount());
-      prepare(classifier, data, modelSpec, recipe);
-      return course(classifier.fit(data.rows()));
-    }
-    SequenceRegressor regressor = new SequenceRegressor();
-    prepare(regressor, data, modelSpec, recipe);
-    return course(regressor.fit(data.rows()));
+    return train(data, data.rows(), modelSpec, recipe);
   }
 
   /**
-   * Trains a model that tells the class of every step, on rows of several data sets.
+   * Trains a model on rows that were put together from data sets.
    *
-   * @param like a data set with the tokens and classes of all
-   * @param rows with a boolean column {@code held}: true where a row is for validation
-   * @return as {@link #train}
+   * @param like a data set with the channels or tokens and the kind of labels of the rows
+   * @param rows where they have a boolean column {@code held}, it tells the rows for validation,
+   *     not the recipe
+   * @return as {@link #train(SequenceDataSet, ObjectNode, Recipe)}
    */
   ObjectNode train(SequenceDataSet like, Dataset<Row> rows, ObjectNode modelSpec, Recipe recipe) {
-    SequenceClassifier classifier =
-        new SequenceClassifier().setNumClasses(like.manifest().label().classCount());
-    prepare(classifier, like, modelSpec, recipe);
-    classifier.setValidationFraction(0).setValidationIndicatorCol("held");
-    return course(classifier.fit(rows));
+    LabelDescription label = like.manifest().label();
+    SequenceEstimator<?, ?> estimator =
+        label.kind() == LabelDescription.Kind.CLASS
+            ? new SequenceClassifier().setNumClasses(label.classCount())
+            : new SequenceRegressor();
+    prepare(estimator, like, modelSpec, recipe);
+    if (List.of(rows.columns()).contains("held")) {
+      estimator.setValidationFraction(0).setValidationIndicatorCol("held");
+    }
+    return course(estimator.fit(rows));
   }
 
   /**
