@@ -6,7 +6,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.function.Function;
 import java.util.stream.DoubleStream;
 import org.sparkssm.jobs.experiment.Findings.Verdict;
 import org.sparkssm.jobs.experiment.Results.Band;
@@ -24,6 +23,7 @@ final class EfficiencyExperiment implements Experiment {
   private static final String CDE = "linear-cde, random";
   private static final String ATTENTION = "attention";
   private static final String MAMBA = "mamba";
+  private static final String MEMORY = "megabytes";
 
   private static final Map<String, String> LAYERS = new LinkedHashMap<>();
 
@@ -192,11 +192,15 @@ final class EfficiencyExperiment implements Experiment {
     Results byLength = results.where("part", "length");
     Results inference = results.where("part", "inference");
     Results byWidth = results.where("part", "width");
-    timeFigure(findings, byLength, "length", "training", "nanosecondsPerStep", "ns per step");
-    figure(findings, byLength, "length", "training-memory", "megabytes", "MB touched");
-    timeFigure(findings, byWidth, "width", "training-width", "nanosecondsPerStep", "ns per step");
-    timeFigure(findings, inference, "position", "inference", "median", "seconds per step");
-    figure(findings, inference, "position", "inference-memory", "megabytes", "MB of state");
+    figure(
+        findings, byLength, Curve.timed("training", "length", "nanosecondsPerStep", "ns per step"));
+    figure(findings, byLength, Curve.of("training-memory", "length", MEMORY, "MB touched"));
+    figure(
+        findings,
+        byWidth,
+        Curve.timed("training-width", "width", "nanosecondsPerStep", "ns per step"));
+    figure(findings, inference, Curve.timed("inference", "position", "median", "seconds per step"));
+    figure(findings, inference, Curve.of("inference-memory", "position", MEMORY, "MB of state"));
     table(findings, byLength, inference, last);
     slopeClaims(findings, byLength, inference);
     targets(findings, results.where("part", "target"), scale);
@@ -204,67 +208,66 @@ final class EfficiencyExperiment implements Experiment {
   }
 
   /**
-   * A quantity of the layers by a size, where it was measured.
+   * A number that the layers take by a size.
    *
    * @param name of the figure, after that of the experiment
-   * @param value name of the number
-   * @param title of the number
+   * @param size in words
+   * @param value name of the number in a result
+   * @param title of the number in words
+   * @param quartiles true for a median time, drawn with its quartiles
    */
-  private static void figure(
-      Findings findings, Results results, String x, String name, String value, String title) {
-    figure(findings, results, x, name, title, run -> Band.of(run.number(value)), value, "");
+  private record Curve(String name, String size, String value, String title, boolean quartiles) {
+    static Curve of(String name, String size, String value, String title) {
+      return new Curve(name, size, value, title, false);
+    }
+
+    static Curve timed(String name, String size, String value, String title) {
+      return new Curve(name, size, value, title, true);
+    }
+
+    Band band(Result run) {
+      if (!quartiles) {
+        return Band.of(run.number(value));
+      }
+      double unit = run.number(value) / run.number("median");
+      return new Band(
+          unit * run.number("lowerQuartile"),
+          run.number(value),
+          unit * run.number("upperQuartile"));
+    }
   }
 
-  /** The same for a time, with its quartiles. */
-  private static void timeFigure(
-      Findings findings, Results results, String x, String name, String value, String title) {
-    figure(
-        findings,
-        results,
-        x,
-        name,
-        title,
-        run -> {
-          double unit = run.number(value) / run.number("median");
-          return new Band(
-              unit * run.number("lowerQuartile"),
-              run.number(value),
-              unit * run.number("upperQuartile"));
-        },
-        value,
-        ", median and quartiles");
-  }
-
-  private static void figure(
-      Findings findings,
-      Results results,
-      String x,
-      String name,
-      String title,
-      Function<Result, Band> band,
-      String value,
-      String which) {
+  /** A number by a size, for the layers for which it was measured. */
+  private static void figure(Findings findings, Results results, Curve curve) {
     Results known =
-        new Results(results.all().stream().filter(run -> run.values().has(value)).toList());
+        new Results(results.all().stream().filter(run -> run.values().has(curve.value())).toList());
     if (known.isEmpty()) {
       return;
     }
-    List<Band> bands = known.all().stream().map(band).toList();
     double[] extremes =
-        bands.stream().flatMapToDouble(one -> DoubleStream.of(one.low(), one.high())).toArray();
+        known.all().stream()
+            .map(curve::band)
+            .flatMapToDouble(band -> DoubleStream.of(band.low(), band.high()))
+            .toArray();
     Plot plot =
         new Plot(
-            title + " by " + x,
-            Axis.logarithmic(x, sizes(known)),
-            Axis.logarithmic(title, extremes));
+            curve.title() + " by " + curve.size(),
+            Axis.logarithmic(curve.size(), sizes(known)),
+            Axis.logarithmic(curve.title(), extremes));
     known
         .by("layer")
         .forEach(
             (layer, runs) ->
-                Models.curve(plot, layer, sizes(runs), runs.all().stream().map(band).toList()));
+                Models.curve(
+                    plot, layer, sizes(runs), runs.all().stream().map(curve::band).toList()));
     findings.figure(
-        "efficiency-" + name,
-        capitalized(name.replace('-', ' ')) + ": " + title + " by " + x + which + ".",
+        "efficiency-" + curve.name(),
+        "%s: %s by %s%s."
+            .formatted(
+                capitalized(curve.name().replace('-', ' ')),
+                curve.title(),
+                curve.size(),
+                curve.quartiles() ? ", median and quartiles" : ""),
         plot);
   }
 
@@ -319,8 +322,8 @@ final class EfficiencyExperiment implements Experiment {
   }
 
   private static String megabytes(Result run) {
-    return run.values().has("megabytes")
-        ? String.format(Locale.ROOT, "%.3g MB", run.number("megabytes"))
+    return run.values().has(MEMORY)
+        ? String.format(Locale.ROOT, "%.3g MB", run.number(MEMORY))
         : "not known here";
   }
 
