@@ -126,7 +126,7 @@ final class StackingExperiment implements Experiment {
   public ObjectNode run(Cell cell, Scale scale, Workbench workbench) {
     int letters = cell.integer("letters");
     boolean dense = cell.word("model").equals("linear-cde");
-    SequenceDataSet longest = words(letters, letters, scale, workbench);
+    SequenceDataSet longest = labelledBy(letters, letters, scale, workbench);
     Dataset<Row> rows = staircase(letters, scale, workbench);
     Splits splits = new Splits(VALIDATION, cell.integer("seed"), null);
     ObjectNode values =
@@ -157,7 +157,7 @@ final class StackingExperiment implements Experiment {
   private static Dataset<Row> staircase(int letters, Scale scale, Workbench workbench) {
     Dataset<Row> rows = null;
     for (int word = 2; word <= letters; word++) {
-      Dataset<Row> of = words(word, letters, scale, workbench).rows();
+      Dataset<Row> of = labelledBy(word, letters, scale, workbench).rows();
       Column part = col("label").divide(Workbench.labelDeviation(of));
       // the paths of an id are the same whatever the word
       rows =
@@ -170,7 +170,8 @@ final class StackingExperiment implements Experiment {
     return rows;
   }
 
-  private static SequenceDataSet words(int word, int channels, Scale scale, Workbench workbench) {
+  private static SequenceDataSet labelledBy(
+      int word, int channels, Scale scale, Workbench workbench) {
     List<Integer> letters = IntStream.rangeClosed(1, word).boxed().toList();
     return workbench.data("word", count(scale), LENGTH, letters, channels, 1);
   }
