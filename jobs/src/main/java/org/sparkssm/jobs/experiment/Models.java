@@ -6,6 +6,8 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.function.ToDoubleFunction;
 import org.sparkssm.jobs.report.Plot;
 
 /** Models that the experiments compare: their descriptions, and how they fared by epoch. */
@@ -86,6 +88,20 @@ final class Models {
       bands.add(runs.band(run -> run.numbers(history)[at]));
     }
     curve(plot, name, xs, bands);
+  }
+
+  /**
+   * A number by a parameter, lowest to highest over what else differs.
+   *
+   * @param groups the runs by values of the parameter, which are numbers
+   */
+  static void curve(
+      Plot plot, String name, Map<String, Results> groups, ToDoubleFunction<Result> value) {
+    curve(
+        plot,
+        name,
+        groups.keySet().stream().mapToDouble(Double::parseDouble).toArray(),
+        groups.values().stream().map(runs -> runs.band(value)).toList());
   }
 
   /** A line through the means, in the area from the lows to the highs. */

@@ -11,7 +11,6 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.sparkssm.jobs.Splits;
 import org.sparkssm.jobs.experiment.Findings.Verdict;
-import org.sparkssm.jobs.experiment.Results.Band;
 import org.sparkssm.jobs.report.Axis;
 import org.sparkssm.jobs.report.Plot;
 import org.sparkssm.spark.SequenceDataSet;
@@ -192,7 +191,8 @@ final class StackingExperiment implements Experiment {
         .by("letters")
         .forEach(
             (letters, runs) -> {
-              curve(plot, letters + " letters", runs);
+              Models.curve(
+                  plot, letters + " letters", runs.by("blocks"), run -> run.number("error"));
               rows.add(row(letters, runs, results, scale));
               needed.add(needed(runs, scale));
             });
@@ -250,14 +250,6 @@ final class StackingExperiment implements Experiment {
       }
     }
     return blocks(scale) + 1;
-  }
-
-  private static void curve(Plot plot, String name, Results runs) {
-    List<Band> bands = new ArrayList<>();
-    var byBlocks = runs.by("blocks");
-    byBlocks.values().forEach(group -> bands.add(group.band("error")));
-    double[] xs = byBlocks.keySet().stream().mapToDouble(Double::parseDouble).toArray();
-    Models.curve(plot, name, xs, bands);
   }
 
   private static List<String> row(String letters, Results runs, Results all, Scale scale) {

@@ -63,8 +63,8 @@ final class WordProblemExperiment implements Experiment {
 
   @Override
   public String setting(Scale scale) {
-    return ("%,d sequences, as many of each length from 2 to that of the word, %,d others of its"
-            + " length to validate on; blocks with norms and residuals; cross-entropy at every step,"
+    return ("%,d sequences of lengths from 2 to that of the word, %,d others of its length to"
+            + " validate on; blocks with norms and residuals; cross-entropy at every step,"
             + " accuracy over all steps; blocks are added until it exceeds 90 %%, at most %d; AdamW in"
             + " batches of %d with warm-up and cosine; %s; Mamba and S4D for words of up to %d"
             + " elements; %d seed%s. The paper has width 1024 and state 64, or 256 for the Linear"
@@ -89,6 +89,7 @@ final class WordProblemExperiment implements Experiment {
    * @param words for the options
    * @param options of the layer, as a JSON object
    * @param activation after the layer: none, gelu, glu or gelu-glu
+   * @param longest how many sequences have the length of the word for one of each shorter length
    */
   private record Model(
       String name,
@@ -96,6 +97,7 @@ final class WordProblemExperiment implements Experiment {
       int width,
       String options,
       String activation,
+      int longest,
       int epochs,
       double learningRate) {
 
@@ -109,28 +111,45 @@ final class WordProblemExperiment implements Experiment {
               "{\"control\":\"tokens\",\"step\":1,\"solver\":\"euler\",\"state\":%d}"
                   .formatted(width);
           String words = "state %d, one A_i a token, Euler".formatted(width);
-          yield new Model("Linear CDE", words, width, options, "none", scale.pick(2, 2, 20), 0.002);
+          int epochs = scale.pick(2, 2, 20);
+          yield new Model("Linear CDE", words, width, options, "none", 1, epochs, 0.002);
         }
         case "s4d" -> {
-          // first steps around 1 / length and 1: filters see the word and tell its letters apart
-          String options = "{\"state\":%d,\"dtMin\":0.05,\"dtMax\":2}".formatted(state);
+          // frequencies up to pi * state * step: filters tell the letters of a word apart
+          String options = "{\"state\":%d,\"dtMin\":0.1,\"dtMax\":0.5}".formatted(state);
           int width = scale.pick(16, 256, 1024);
-          String words = "state %d, first step sizes from 0.05 to 2".formatted(state);
-          yield new Model("S4D", words, width, options, "gelu-glu", scale.pick(2, 12, 100), 0.0007);
+          String words = "state %d, first step sizes from 0.1 to 0.5".formatted(state);
+          int epochs = scale.pick(2, 6, 100);
+          yield new Model("S4D", words, width, options, "gelu-glu", 50, epochs, 0.0007);
         }
         default -> {
           String options = "{\"state\":%d}".formatted(state);
           int width = scale.pick(16, 128, 1024);
           String words = "state %d".formatted(state);
-          yield new Model("Mamba", words, width, options, "gelu", scale.pick(2, 10, 100), 0.001);
+          int epochs = scale.pick(2, 10, 100);
+          yield new Model("Mamba", words, width, options, "gelu", 1, epochs, 0.001);
         }
       };
     }
 
+    /** How many of the sequences have a length; the lengths are 2, 3, ... to that of the word. */
+    long share(long count, int length, int word) {
+      return count * (length == word ? longest : 1) / (word - 2 + longest);
+    }
+
     @Override
     public String toString() {
-      return "%s (%s) of width %d, activation %s, %d epochs at learning rate %.1g"
-          .formatted(name, words, width, activation, epochs, learningRate);
+      return "%s (%s) of width %d, activation %s, %s, %d epochs at learning rate %.1g"
+          .formatted(
+              name,
+              words,
+              width,
+              activation,
+              longest == 1
+                  ? "as many sequences of each length"
+                  : "%d sequences of the longest for one of each other length".formatted(longest),
+              epochs,
+              learningRate);
     }
   }
 
@@ -180,15 +199,15 @@ final class WordProblemExperiment implements Experiment {
   public ObjectNode run(Cell cell, Scale scale, Workbench workbench) {
     String layer = cell.word("layer");
     int length = cell.integer("length");
+    Model model = Model.of(layer, scale);
     SequenceDataSet held = workbench.data("a5", held(scale), length, List.of(), 2);
     Dataset<Row> words = rows(held, 0, true);
     Dataset<Row> rows = words;
     for (int shorter = 2; shorter <= length; shorter++) {
-      SequenceDataSet data =
-          workbench.data("a5", count(scale) / (length - 1), shorter, List.of(), 1);
+      long share = model.share(count(scale), shorter, length);
+      SequenceDataSet data = workbench.data("a5", share, shorter, List.of(), 1);
       rows = rows.union(without(words, rows(data, shorter * IDS, false)));
     }
-    Model model = Model.of(layer, scale);
     ObjectNode values = JSON.createObjectNode();
     double best = 0;
     for (int blocks = 1; blocks <= mostBlocks(scale) && best < SOLVED; blocks++) {
@@ -241,12 +260,10 @@ final class WordProblemExperiment implements Experiment {
         .forEach(
             (layer, runs) -> {
               String name = Model.of(layer, scale).name();
-              List<Band> bands = new ArrayList<>();
               runs.by("length")
                   .forEach(
                       (length, of) -> {
                         Band needed = of.band(run -> needed(run, scale));
-                        bands.add(needed);
                         rows.add(
                             List.of(
                                 name,
@@ -255,9 +272,7 @@ final class WordProblemExperiment implements Experiment {
                                 Integer.toString(published(layer, Integer.parseInt(length))),
                                 of.band(WordProblemExperiment::last).text("%.3f"::formatted)));
                       });
-              double[] xs =
-                  runs.by("length").keySet().stream().mapToDouble(Double::parseDouble).toArray();
-              Models.curve(plot, name, xs, bands);
+              Models.curve(plot, name, runs.by("length"), run -> needed(run, scale));
               double[] all = Arrays.stream(lengths).asDoubleStream().toArray();
               plot.reference(all, published(layer, lengths));
             });
