@@ -17,6 +17,13 @@ interface Experiment {
   /** What is done at a scale: sizes, steps, seeds; in a sentence or two. */
   String setting(Scale scale);
 
+  /**
+   * What of the setting a cell depends on; a finished cell is taken only if this has not changed.
+   */
+  default String setting(Scale scale, Cell cell) {
+    return setting(scale);
+  }
+
   /** The cells in the order in which they run. */
   List<Cell> cells(Scale scale);
 

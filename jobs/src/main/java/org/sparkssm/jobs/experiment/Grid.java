@@ -114,7 +114,7 @@ final class Grid {
     } catch (JsonProcessingException e) {
       return Optional.empty();
     }
-    for (Map.Entry<String, String> fact : facts().entrySet()) {
+    for (Map.Entry<String, String> fact : facts(cell).entrySet()) {
       String found = tree.path(fact.getKey()).asText();
       if (!found.equals(fact.getValue())) {
         throw new InvalidInputException(
@@ -126,19 +126,19 @@ final class Grid {
         new Result(cell, (ObjectNode) tree.path("values"), tree.path("seconds").doubleValue()));
   }
 
-  /** What all cells of a grid have in common; those of another grid are not taken. */
-  private Map<String, String> facts() {
+  /** What a cell is one of; those of another grid are not taken. */
+  private Map<String, String> facts(Cell cell) {
     Map<String, String> facts = new LinkedHashMap<>();
     facts.put("experiment", experiment.name());
     facts.put("scale", scale.word());
-    facts.put("setting", experiment.setting(scale));
+    facts.put("setting", experiment.setting(scale, cell));
     facts.put("version", LibraryVersion.current());
     return facts;
   }
 
   private void write(Result result) throws IOException {
     ObjectNode tree = JSON.createObjectNode();
-    facts().forEach(tree::put);
+    facts(result.cell()).forEach(tree::put);
     tree.set("parameters", result.cell().parameters());
     tree.put("seconds", result.seconds());
     tree.set("values", result.values());

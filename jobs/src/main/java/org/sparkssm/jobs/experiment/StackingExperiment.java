@@ -145,6 +145,7 @@ final class StackingExperiment implements Experiment {
                 LEARNING_RATE,
                 VALIDATION,
                 MICRO_SHARDS,
+                Workbench.Recipe.WARMUP,
                 cell.integer("seed")));
     double deviation = Workbench.labelDeviation(splits.rows(rows, "validation"));
     values.put("labelDeviation", deviation);

@@ -240,6 +240,7 @@ final class ToyExperiment implements Experiment {
                 LEARNING_RATE * TUNED.getOrDefault(model, 1.0),
                 VALIDATION,
                 MICRO_SHARDS,
+                Workbench.Recipe.WARMUP,
                 seed));
     values.put("labelDeviation", workbench.labelDeviation(data, VALIDATION, seed));
     return values;

@@ -63,23 +63,29 @@ final class WordProblemExperiment implements Experiment {
 
   @Override
   public String setting(Scale scale) {
-    return ("%,d sequences of lengths from 2 to that of the word, %,d others of its length to"
-            + " validate on; blocks with norms and residuals; cross-entropy at every step,"
-            + " accuracy over all steps; blocks are added until it exceeds 90 %%, at most %d; AdamW in"
-            + " batches of %d with warm-up and cosine; %s; Mamba and S4D for words of up to %d"
-            + " elements; %d seed%s. The paper has width 1024 and state 64, or 256 for the Linear"
-            + " CDE.")
+    return ("%s; %s; Mamba and S4D for words of up to %d elements; %d seed%s. The paper has width"
+            + " 1024 and state 64, or 256 for the Linear CDE.")
         .formatted(
-            count(scale),
-            held(scale),
-            mostBlocks(scale),
-            BATCH,
+            common(scale),
             PUBLISHED.keySet().stream()
                 .map(layer -> Model.of(layer, scale).toString())
                 .collect(Collectors.joining("; ")),
             diagonalLength(scale),
             seeds(scale),
             seeds(scale) == 1 ? "" : "s");
+  }
+
+  @Override
+  public String setting(Scale scale, Cell cell) {
+    return "%s; %s".formatted(common(scale), Model.of(cell.word("layer"), scale));
+  }
+
+  private static String common(Scale scale) {
+    return ("%,d sequences of lengths from 2 to that of the word, %,d others of its length to"
+            + " validate on; blocks with norms and residuals; cross-entropy at every step,"
+            + " accuracy over all steps; blocks are added until it exceeds 90 %%, at most %d; AdamW in"
+            + " batches of %d with warm-up and cosine")
+        .formatted(count(scale), held(scale), mostBlocks(scale), BATCH);
   }
 
   /**
@@ -90,6 +96,7 @@ final class WordProblemExperiment implements Experiment {
    * @param options of the layer, as a JSON object
    * @param activation after the layer: none, gelu, glu or gelu-glu
    * @param longest how many sequences have the length of the word for one of each shorter length
+   * @param warmup share of the steps over which the learning rate rises
    */
   private record Model(
       String name,
@@ -99,7 +106,8 @@ final class WordProblemExperiment implements Experiment {
       String activation,
       int longest,
       int epochs,
-      double learningRate) {
+      double learningRate,
+      double warmup) {
 
     static Model of(String layer, Scale scale) {
       int state = scale.pick(8, 16, 64);
@@ -112,22 +120,32 @@ final class WordProblemExperiment implements Experiment {
                   .formatted(width);
           String words = "state %d, one A_i a token, Euler".formatted(width);
           int epochs = scale.pick(2, 2, 20);
-          yield new Model("Linear CDE", words, width, options, "none", 1, epochs, 0.002);
+          yield new Model(
+              "Linear CDE",
+              words,
+              width,
+              options,
+              "none",
+              1,
+              epochs,
+              0.002,
+              Workbench.Recipe.WARMUP);
         }
         case "s4d" -> {
           // frequencies up to pi * state * step: filters tell the letters of a word apart
           String options = "{\"state\":%d,\"dtMin\":0.1,\"dtMax\":0.5}".formatted(state);
           int width = scale.pick(16, 256, 1024);
           String words = "state %d, first step sizes from 0.1 to 0.5".formatted(state);
-          int epochs = scale.pick(2, 6, 100);
-          yield new Model("S4D", words, width, options, "gelu-glu", 50, epochs, 0.0007);
+          int epochs = scale.pick(2, 8, 100);
+          yield new Model("S4D", words, width, options, "gelu-glu", 50, epochs, 0.0007, 0.1);
         }
         default -> {
           String options = "{\"state\":%d}".formatted(state);
           int width = scale.pick(16, 128, 1024);
           String words = "state %d".formatted(state);
           int epochs = scale.pick(2, 10, 100);
-          yield new Model("Mamba", words, width, options, "gelu", 1, epochs, 0.001);
+          yield new Model(
+              "Mamba", words, width, options, "gelu", 1, epochs, 0.001, Workbench.Recipe.WARMUP);
         }
       };
     }
@@ -139,7 +157,7 @@ final class WordProblemExperiment implements Experiment {
 
     @Override
     public String toString() {
-      return "%s (%s) of width %d, activation %s, %s, %d epochs at learning rate %.1g"
+      return "%s (%s) of width %d, activation %s, %s, %d epochs at learning rate %.1g, %.0f %% of the steps warm-up"
           .formatted(
               name,
               words,
@@ -149,7 +167,8 @@ final class WordProblemExperiment implements Experiment {
                   ? "as many sequences of each length"
                   : "%d sequences of the longest for one of each other length".formatted(longest),
               epochs,
-              learningRate);
+              learningRate,
+              100 * warmup);
     }
   }
 
@@ -224,6 +243,7 @@ final class WordProblemExperiment implements Experiment {
                   model.learningRate(),
                   0,
                   MICRO_SHARDS,
+                  model.warmup(),
                   cell.integer("seed")));
       best = course.required("accuracy").doubleValue();
       values.withArrayProperty("accuracyByBlocks").add(best);

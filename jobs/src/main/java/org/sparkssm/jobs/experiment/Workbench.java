@@ -75,10 +75,14 @@ final class Workbench {
       double learningRate,
       double validationFraction,
       int microShards,
+      double warmup,
       long seed) {
-    /** With the library's usual micro-shards. */
+    /** The library's share of steps over which the learning rate rises. */
+    static final double WARMUP = 0.05;
+
+    /** With the library's usual micro-shards and warm-up. */
     Recipe(int epochs, int batch, double learningRate, double validationFraction, long seed) {
-      this(epochs, batch, learningRate, validationFraction, 8, seed);
+      this(epochs, batch, learningRate, validationFraction, 8, WARMUP, seed);
     }
   }
 
@@ -299,6 +303,7 @@ final class Workbench {
     estimator.setWeightDecay(0);
     estimator.setValidationFraction(recipe.validationFraction());
     estimator.setMicroShards(recipe.microShards());
+    estimator.setWarmupFraction(recipe.warmup());
     estimator.setSeed(recipe.seed());
     estimator.setTrainingListener(
         new TrainingListener() {

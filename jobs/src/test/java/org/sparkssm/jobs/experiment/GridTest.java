@@ -12,6 +12,7 @@ import java.util.List;
 import org.apache.hadoop.conf.Configuration;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.sparkssm.data.InvalidInputException;
 import org.sparkssm.model.NonFiniteException;
 
 /** Runs of grids whose cells are cheap. */
@@ -40,6 +41,23 @@ class GridTest {
         List.of(1.0, 4.0, 9.0), results.all().stream().map(r -> r.number("square")).toList());
   }
 
+  @Test
+  void aCellIsTakenWhileWhatItDependsOnIsTheSame() throws Exception {
+    Squares squares = new Squares();
+    grid(squares).run(null, more -> {});
+    squares.ran.clear();
+    squares.setting = "three numbers and more";
+    grid(squares).run(null, more -> {});
+    assertEquals(List.of(), squares.ran);
+
+    squares.powers = "powers of 3";
+    String message =
+        assertThrows(InvalidInputException.class, () -> grid(squares).run(null, more -> {}))
+            .getMessage();
+    assertTrue(message.contains("1.json is a cell of setting 'powers of 2'"), message);
+    assertTrue(message.contains("expected 'powers of 3'"), message);
+  }
+
   private Grid grid(Experiment experiment) {
     org.apache.hadoop.fs.Path output = new org.apache.hadoop.fs.Path(folder.toUri());
     return new Grid(experiment, Scale.QUICK, output, new Configuration(), line -> {});
@@ -48,6 +66,8 @@ class GridTest {
   private static final class Squares implements Experiment {
     private final List<Integer> ran = new ArrayList<>();
     private int diverges;
+    private String setting = "three numbers";
+    private String powers = "powers of 2";
 
     @Override
     public String name() {
@@ -66,7 +86,12 @@ class GridTest {
 
     @Override
     public String setting(Scale scale) {
-      return "three numbers";
+      return setting;
+    }
+
+    @Override
+    public String setting(Scale scale, Cell cell) {
+      return powers;
     }
 
     @Override
