@@ -89,7 +89,7 @@ final class WordProblemExperiment implements Experiment {
   }
 
   /**
-   * A layer and how its blocks are trained, as found at length 5.
+   * A layer and how its blocks are trained, as found at lengths 5 and 8.
    *
    * @param name in words
    * @param words for the options

@@ -77,7 +77,9 @@ final class Workbench {
       int microShards,
       double warmup,
       long seed) {
-    /** The library's share of steps over which the learning rate rises. */
+    /**
+     * Share of the steps over which the learning rate rises, where nothing else was found better.
+     */
     static final double WARMUP = 0.05;
 
     /** With the library's usual micro-shards and warm-up. */
